@@ -1,0 +1,169 @@
+"""The ``lasernet`` command: six verbs, imported only when they are called."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from lasernet.cli.output import Settings, route_messages
+from lasernet.cli.output import say_error as _say_error
+from lasernet.errors import LasernetError
+
+VERBS = {
+    "data": "Import, download, describe and check data files.",
+    "train": "Train a model and write a run directory.",
+    "eval": "Metrics of runs, with baselines, skill and intervals.",
+    "visualize": "Figures, animations and VTK files of runs.",
+    "sample": "Draw samples from a run, or predict test items with it.",
+    "gridsearch": "Many runs and one table.",
+}
+UsageError = typer.BadParameter.__mro__[1]
+ClickException = typer.BadParameter.__mro__[2]
+PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "no_args_is_help": True}
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+class Verbs(TyperGroup):
+    """Lists the verbs from a table and imports a verb's module when it is called."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return list(VERBS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        if cmd_name not in VERBS:
+            return None
+        return get_command(importlib.import_module(f"lasernet.cli.{cmd_name}").app)
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], list(VERBS), n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"the verbs are {', '.join(VERBS)}"
+            ctx.fail(f"no verb '{args[0]}'; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(cls=Verbs, name="lasernet", context_settings=HELP, **PLAIN)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from lasernet import __version__
+
+        print(f"lasernet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def lasernet(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Results and errors only; also after the verb.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; also after the verb.")] = False,
+) -> None:
+    """Machine learning on the microstructure of materials.
+
+    \b
+    lasernet train predrnn --plane xz      learn from the bundled laser track
+    lasernet eval latest                   skill against honest baselines
+    lasernet visualize latest              figures into the run directory
+
+    Results go to stdout, everything else to stderr. Docs: README.md and docs/.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    end = words.index("--") if "--" in words else len(words)
+    settings = Settings(
+        quiet="--quiet" in words[:end], debug="--debug" in words[:end], words=tuple(w for w in words if w != "--debug")
+    )
+    words = [word for place, word in enumerate(words) if place >= end or word not in ("--quiet", "--debug")]
+    route_messages(settings)
+    code = 1
+    try:
+        code = guarded(lambda: _command(words, settings), settings)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = 141
+        _discard_stdout()
+    except OSError as error:
+        code = 2
+        _say_error(f"standard output cannot be written ({error.strerror}); give it a place with room")
+        _discard_stdout()
+    sys.exit(code)
+
+
+def _command(words: list[str], settings: Settings) -> int:
+    return int(get_command(app)(words, prog_name="lasernet", standalone_mode=False, obj=settings) or 0)
+
+
+def guarded(work: Callable[[], int], settings: Settings, *, speak: bool = True) -> int:
+    """Every way in which work can end, as an exit code; errors become one line on stderr.
+
+    Args:
+        speak: False for a process whose partner reports what all of them meet.
+    """
+    say_error = _say_error if speak else _say_nothing
+    try:
+        return work()
+    except LasernetError as error:
+        if settings.debug:
+            raise
+        say_error(str(error))
+        return error.exit_code
+    except ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            return 0
+        say_error(_usage(error))
+        return 2
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as error:
+        return int(error.code or 0) if not isinstance(error.code, str) else 2
+    except OSError as error:
+        if settings.debug:
+            raise
+        place = f" '{error.filename}'" if error.filename else ""
+        say_error(f"the system refused{place}: {error.strerror or error}; expected room and permission; mend it and retry")
+        return 2
+    except BaseException as error:
+        if getattr(error, "exit_code", None) is not None:  # a signal, or a worker that has spoken
+            return int(error.exit_code)  # type: ignore[attr-defined]
+        if settings.debug:
+            raise
+        say_error(
+            f"unexpected {type(error).__name__}: {error}; this is a defect of lasernet; "
+            "run the command again with --debug and report what it prints"
+        )
+        return 1
+
+
+def _say_nothing(_text: str) -> None:
+    return
+
+
+def _usage(error: Any) -> str:
+    ctx = getattr(error, "ctx", None)
+    text = str(error.format_message()).rstrip(".")
+    return f"{text}; see '{ctx.command_path} --help'" if ctx is not None else text
+
+
+def _discard_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

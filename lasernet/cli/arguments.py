@@ -1,0 +1,59 @@
+"""Typer parameters made from options, and the arguments that several verbs share."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lasernet.errors import OptionError
+from lasernet.options import Option
+from lasernet.run import latest_run
+
+RUNS = Path("runs")
+PLUGIN = Annotated[
+    list[str] | None, typer.Option("--plugin", help="Model file that the run needs, as ./my_model.py:ResConv.")
+]
+
+
+def flag_parameter(option: Option, *, panel: str | None = None, flag: str | None = None) -> inspect.Parameter:
+    """An optional flag; its value is None unless the user gives it."""
+    name = (flag or option.flag).replace("-", "_")
+    text = option.help
+    if option.default is not None:
+        shown = ",".join(map(str, option.default)) if isinstance(option.default, tuple) else option.default
+        text = f"{text} [{shown}]"
+    flag = name.replace("_", "-")
+    if option.kind is bool:
+        info = typer.Option(f"--{flag}/--no-{flag}", help=text, show_default=False)
+        kind: Any = bool | None
+    else:
+        names = {int: "INT", float: "NUMBER", str: "TEXT", tuple: "N,N,…"}
+        metavar = "|".join(option.choices) if option.choices else names[option.kind]
+        info = typer.Option(f"--{flag}", help=text, metavar=metavar, show_default=False)
+        kind = str | None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, info])
+
+
+def given(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The options among ``names`` that the user gave."""
+    return {name: values[name] for name in names if values.get(name) is not None}
+
+
+def run_paths(runs: Sequence[str]) -> list[Path]:
+    """Run directories from arguments: paths, ``latest``, or ``-`` for a list on stdin."""
+    paths: list[Path] = []
+    for run in runs:
+        if run == "-":
+            paths += [Path(line.strip()) for line in sys.stdin if line.strip()]
+        elif run == "latest":
+            paths.append(latest_run(RUNS, finished=True))
+        else:
+            paths.append(Path(run))
+    if not paths:
+        raise OptionError("no run named; expected the path of a run directory, 'latest', or '-' for stdin")
+    return paths

@@ -1,0 +1,154 @@
+"""``lasernet eval RUN…``: metrics, baselines, skill, intervals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from typing import Annotated, Any, Literal
+
+import typer
+
+from lasernet.cli.app import HELP, PLAIN
+from lasernet.cli.arguments import PLUGIN, run_paths
+from lasernet.cli.output import result
+from lasernet.cli.plugins import import_for_run, import_plugin
+from lasernet.run import Run, dump_json
+
+app = typer.Typer(context_settings=HELP, **PLAIN)
+Split = Literal["train", "val", "test", "all"]
+
+
+@app.command(name="eval")
+def evaluate_runs(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run directories, 'latest', or '-' for stdin.")],
+    data: Annotated[list[str] | None, typer.Option("--data", help="Other HDF5 files than the run's own.")] = None,
+    split: Annotated[Split, typer.Option("--split", help="Which items to test.")] = "test",
+    checkpoint: Annotated[
+        Literal["best", "last"], typer.Option("--checkpoint", help="Best weights by validation, or the last.")
+    ] = "best",
+    t_solidus: Annotated[float | None, typer.Option(help="Lower end of the front region, K.", metavar="K")] = None,
+    t_liquidus: Annotated[float | None, typer.Option(help="Upper end of the front region, K.", metavar="K")] = None,
+    form: Annotated[
+        Literal["table", "json", "csv"] | None,
+        typer.Option("--format", help="Default: table on a terminal, one JSON object per run and line elsewhere."),
+    ] = None,
+    fail_if: Annotated[
+        list[str] | None, typer.Option("--fail-if", help='Exit with 4 if true, as "metrics.all.mse>0.01".')
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, mps.")] = "cpu",
+    plugin: PLUGIN = None,
+) -> None:
+    """Metrics of runs beside their baselines, with skill, 95 % intervals and cost.
+
+    \b
+    lasernet eval latest
+    lasernet eval RUN | jq .metrics.active.mse
+    lasernet eval RUN_A RUN_B --split all
+    lasernet eval RUN --fail-if "metrics.all.mse>0.01"
+    """
+    paths = run_paths(runs)
+    for reference in plugin or []:
+        import_plugin(reference)
+    for path in paths:
+        config = Run(path).config
+        if not plugin:
+            import_for_run(config)
+    from lasernet.engine.evaluate import check_gate, evaluate_many
+
+    results = evaluate_many(
+        paths,
+        data=data or (),
+        split=split,
+        checkpoint=checkpoint,
+        t_solidus=t_solidus,
+        t_liquidus=t_liquidus,
+        device=device,
+    )
+    chosen = form or ("table" if sys.stdout.isatty() else "json")
+    if chosen == "json":
+        for one in results:
+            result(dump_json(one, indent=None))
+    elif chosen == "csv":
+        result(_csv(results))
+    else:
+        _table(results)
+    for condition in fail_if or []:
+        for one in results:
+            check_gate(one, condition)
+
+
+def rows_of(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One flat row per run, split, answer (the model or a baseline) and region."""
+    rows = []
+    for one in results:
+        parts = one["splits"] if "splits" in one else {one["split"]: one}
+        for split, part in parts.items():
+            answers = {one["model"]: part["metrics"], **part["baselines"]}
+            for index, (name, regions) in enumerate(answers.items()):
+                for region, values in regions.items():
+                    skill = part["skill"].get(name, {}).get(region, {}) if index else {}
+                    row = {"run": one["run"], "split": split, "answer": name, "region": region, **values}
+                    row |= {f"skill_{key}": skill.get(key) for key in ("mse", "low", "high")}
+                    row |= one["cost"] if not index else {}
+                    rows.append(row)
+    return rows
+
+
+def _csv(results: list[dict[str, Any]]) -> str:
+    rows = rows_of(results)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _table(results: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for one in results:
+        parts = one["splits"] if "splits" in one else {one["split"]: one}
+        for split, part in parts.items():
+            table = Table(title=f"{one['run']}  {split}: {part['items']} items", title_justify="left")
+            regions = list(part["metrics"])
+            table.add_column("MSE")
+            for region in regions:
+                table.add_column(region, justify="right")
+            table.add_row(one["model"], *(_number(part["metrics"][r].get("mse")) for r in regions), style="bold")
+            for label, values in part["baselines"].items():
+                table.add_row(label, *(_number(values[r].get("mse")) for r in regions))
+            table.add_section()
+            for label, skill in part["skill"].items():
+                cells = [
+                    f"{_number(skill[r].get('mse'))} [{_number(skill[r].get('low'))}, {_number(skill[r].get('high'))}]"
+                    if r in skill
+                    else "–"
+                    for r in regions
+                ]
+                table.add_row(f"skill against {label}", *cells)
+            table.add_section()
+            table.add_row("cells", *(_number(part["metrics"][r].get("cells")) for r in regions))
+            if "improvement" in one:
+                better = one["improvement"]
+                cells = [f"{_number(better.get(r, {}).get('percent'))} %" if r in better else "–" for r in regions]
+                table.add_row(f"better than {better['over']}", *cells)
+            console.print(table)
+            note = part.get("intervals") or {}
+            console.print(f"skill = 1 - MSE/MSE(baseline), 95 % intervals: {note.get('count')} blocks of "
+                          f"{note.get('unit')}, {note.get('scope')}")  # fmt: skip
+        cost = one["cost"]
+        memory = cost["peak_memory_bytes"]
+        console.print(
+            f"{cost['parameters']:,} parameters, trained in {_number(cost['train_seconds'])} s, "
+            f"peak memory {_number(memory and memory / 2**20)} MiB\n"
+        )

@@ -1,0 +1,106 @@
+"""How the command line speaks: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for every verb."""
+
+    quiet: bool = False
+    debug: bool = False
+    words: tuple[str, ...] = ()
+
+
+def say(text: str) -> None:
+    """A message for a person, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def say_error(text: str) -> None:
+    """The one line that an error gets."""
+    say(f"error: {' '.join(text.split())}")
+
+
+def result(text: str) -> None:
+    """A result, on stdout."""
+    print(text, flush=True)
+
+
+def route_messages(settings: Settings) -> None:
+    """Send logging and warnings to stderr, as single lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.ERROR if settings.quiet else logging.WARNING)
+    logging.getLogger("lasernet").setLevel(logging.ERROR if settings.quiet else logging.INFO)
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:  # fmt: skip
+        if not settings.quiet and category.__module__.startswith("lasernet"):
+            say(f"warning: {' '.join(str(message).split())}")
+        elif settings.debug:
+            say(f"{filename}:{lineno}: {category.__name__}: {message}")
+
+    warnings.showwarning = show
+
+
+class TerminalReporter:
+    """Training progress: a bar on a terminal, one line per epoch elsewhere."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.quiet = settings.quiet
+        self.bar: Any = None
+        self.line: Any = None
+        self.since = time.monotonic()
+
+    def start(self, text: str, steps: int, done: int) -> None:
+        """Say what is trained; open the bar on a terminal."""
+        if self.quiet:
+            return
+        say(text if not done else f"{text}; going on after {done} updates")
+        if sys.stderr.isatty() and steps:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.line = self.bar.add_task("", total=steps, completed=done)
+            self.bar.start()
+
+    def step(self, done: int) -> None:
+        """Move the bar."""
+        if self.bar is not None:
+            self.bar.update(self.line, completed=done)
+
+    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
+        """One line, or the bar's text."""
+        if self.quiet:
+            return
+        losses = [f"{key.removesuffix('_loss')} {value:.5g}" for key, value in row.items() if key.endswith("loss")]
+        text = f"epoch {row['epoch']}/{epochs}  {'  '.join(losses)}  {row['seconds']:.0f} s"
+        if self.bar is None:
+            say(text)
+        else:
+            self.bar.update(self.line, description=text)
+
+    def note(self, text: str) -> None:
+        """A warning line."""
+        if not self.quiet:
+            say(f"warning: {text}")
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.stop()

@@ -1,0 +1,39 @@
+"""One process of a training in several: ``python -m lasernet.cli.worker RUN SETTINGS [PLUGIN]``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from lasernet.cli.app import guarded
+from lasernet.cli.output import Settings, TerminalReporter, route_messages
+from lasernet.engine.launch import watch_parent
+from lasernet.engine.progress import LogReporter
+from lasernet.engine.signals import StopRequest
+from lasernet.registry import load_file
+
+
+def main(arguments: list[str]) -> int:
+    """Train; the exit code says how it ended."""
+    stop = StopRequest().install()
+    watch_parent()
+    main_rank = os.environ.get("RANK", "0") == "0"
+    settings = Settings(quiet=not main_rank)
+    route_messages(settings)
+
+    def work() -> int:
+        from lasernet.engine.train import train_worker
+
+        if len(arguments) > 2:
+            load_file(arguments[2])  # named by the process that started this one
+        reporter = TerminalReporter(settings) if main_rank else LogReporter()
+        train_worker(Path(arguments[0]), json.loads(arguments[1]), stop, reporter)
+        return 0
+
+    return guarded(work, settings, speak=main_rank)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,164 @@
+"""The HDF5 layout of laser tracks: reading side. ``track_writer`` holds the writing side, ``structure`` the rules."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from lasernet.data import structure
+from lasernet.data.quarantine import check_in_child, require_regular_file
+from lasernet.data.structure import FIELDS, IPF_KEYS, LAYOUT_VERSION
+from lasernet.data.track_writer import CaseWriter, FileWriter, create_file
+from lasernet.errors import DataError
+
+__all__ = [
+    "FIELDS",
+    "IPF_KEYS",
+    "LAYOUT_VERSION",
+    "Case",
+    "CaseWriter",
+    "FileWriter",
+    "TrackFile",
+    "create_file",
+    "open_file",
+]
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+class Case:
+    """One laser track of a file; the fields stay on disk until they are read."""
+
+    def __init__(self, name: str, group: h5py.Group, path: Path) -> None:
+        attributes = group.attrs
+        self.name = name
+        self._path = path
+        self._datasets = {field: group[field] for field in FIELDS if field in group}
+        self.fields: tuple[str, ...] = tuple(self._datasets)
+        self.x, self.y, self.z, self.t = (
+            np.asarray(group[axis][()], dtype=np.float64) for axis in ("x", "y", "z", "t")
+        )
+        self.shape = (len(self.t), len(self.x), len(self.y), len(self.z))
+        self.material = str(attributes["material"])
+        self.solidus = float(attributes["solidus"])
+        self.liquidus = float(attributes["liquidus"])
+        self.front = (float(attributes["front_low"]), float(attributes["front_high"]))
+        self.scan_velocity = np.asarray(attributes["scan_velocity"], dtype=np.float64)
+        self.ipf_key = str(attributes["ipf_key"])
+        self.group = str(attributes["group"])
+        self.provenance: dict[str, object] = json.loads(attributes["provenance"])
+        self.content_hash = str(attributes["content_hash"])
+
+    def read(self, field: str, index: Any) -> NDArray[Any]:
+        """A part of a field as it is stored, by a numpy-like index such as ``(t, slice(None), y)``.
+
+        Raises:
+            DataError: if the case has no such field, or its stored bytes are damaged.
+        """
+        dataset = self._datasets.get(field)
+        if dataset is None:
+            raise DataError(
+                f"{self._path.name}: case '{self.name}' has no field '{field}' (found: {', '.join(self.fields)}); "
+                "import a source that holds it"
+            )
+        try:
+            values: NDArray[Any] = dataset[index]
+        except (OSError, RuntimeError) as error:
+            raise DataError(
+                f"{self._path.name}: '{field}' of case '{self.name}' is damaged ({str(error)[:120]}); "
+                "expected readable values; restore or import the file again"
+            ) from None
+        return values
+
+    def frame(self, field: str, t: int) -> NDArray[Any]:
+        """The whole volume of a field at one frame; a mask without time is the same at every frame."""
+        if field == "mask" and "mask" in self._datasets and self._datasets["mask"].ndim == 3:
+            return self.read(field, ())
+        return self.read(field, t)
+
+    def valid(self, t: int) -> NDArray[np.bool_]:
+        """Cells of frame ``t`` for which the source has a point, (X, Y, Z)."""
+        if "mask" not in self.fields:
+            return np.ones(self.shape[1:], dtype=np.bool_)
+        return np.asarray(self.frame("mask", t), dtype=np.bool_)
+
+    def molten(self, t: int) -> NDArray[np.bool_]:
+        """Liquid cells of frame ``t``, (X, Y, Z): by grain id or, without ids, by all nine colours being 0."""
+        by_id = "grain_id" in self.fields
+        liquid = self.frame("grain_id", t) == 0 if by_id else ~self.frame("ipf", t).any(axis=0)
+        return np.asarray(liquid & self.valid(t), dtype=np.bool_)
+
+
+class TrackFile:
+    """An open file of laser tracks; a context manager."""
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        self.path = path
+        self._file = file
+        self.content_hash = str(file.attrs["content_hash"])
+        self.cases = {name: Case(name, file["cases"][name], path) for name in sorted(file["cases"])}
+
+    def close(self) -> None:
+        """Close the file; attributes and coordinates of its cases stay readable."""
+        self._file.close()
+
+    def __enter__(self) -> TrackFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_file(path: Path | str, *, kind: str = "laser", check: bool = True) -> TrackFile:
+    """Open a file of laser tracks for reading.
+
+    Args:
+        kind: what the file must hold.
+        check: let a child process look at the structure first. False only for a file that this program has
+            already opened with the check, as in the workers of a data loader.
+
+    Raises:
+        DataError: if the file is missing, of another kind, damaged, or reaches outside itself.
+    """
+    path = Path(path)
+    require_regular_file(path)
+    with _as_data_error(path):
+        with path.open("rb") as stream:
+            signature = stream.read(len(SIGNATURE))
+        if signature != SIGNATURE:
+            raise DataError(
+                f"{path.name} is no HDF5 file; expected one written by lasernet; "
+                'convert other formats with "lasernet data import"'
+            )
+        if check:
+            check_in_child(Path(structure.__file__), [str(path.absolute()), kind], name=path.name)
+        file = h5py.File(path, "r")
+    try:
+        with _as_data_error(path):
+            return TrackFile(path, file)
+    except BaseException:
+        file.close()
+        raise
+
+
+@contextmanager
+def _as_data_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise DataError(
+            f"{path.name} cannot be read ({str(error)[:160]}); expected a file written by lasernet"
+        ) from None

@@ -1,0 +1,305 @@
+"""Frame sequences: windows of slices cut from laser tracks, the items of frame prediction."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lasernet.data.derived import derive
+from lasernet.data.layout import Case, TrackFile, open_file
+from lasernet.data.splits import SPLITS, assign_groups, hash_items, time_targets
+from lasernet.errors import DataError, OptionError
+from lasernet.physics.nearest import mean_intercept
+
+Batch = dict[str, Tensor]
+ITEM = np.dtype([("case", "<i4"), ("slice", "<i4"), ("frame", "<i4")])
+FIXED_AXIS = {"yz": 0, "xz": 1, "xy": 2}  # the axis along which slices are counted; images are [row, column]
+IMAGE_AXES = {"xz": ("z", "x"), "xy": ("y", "x"), "yz": ("z", "y")}
+
+
+class FrameData:
+    """Laser tracks, cut into slices and windows and split into train, val and test.
+
+    Args:
+        files: HDF5 files in the toolkit's layout.
+        task: ``microstructure`` (target: colours of frame t+1) or ``temperature`` (target: its temperature).
+        inputs: derived fields to add to the batches (see data/derived.py).
+
+    Raises:
+        DataError: if a file does not hold what the task needs, or the tracks do not fit together.
+        OptionError: if the options leave nothing to train on.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        task: str = "microstructure",
+        inputs: Sequence[str] = (),
+        *,
+        plane: Annotated[Literal["xz", "xy", "yz"], "plane of the slices"] = "xz",
+        seq_length: Annotated[int, "context frames before each target"] = 3,
+        split_ratio: Annotated[str, "train,val,test shares of frames (or of groups, by case)"] = "12,6,6",
+        split_by: Annotated[
+            Literal["time", "case", "random"], "cut each track in time, or keep groups whole: in order, or shuffled"
+        ] = "time",
+        windows: Annotated[
+            Literal["target", "inside", "legacy"], "context may reach back, lies inside the split, or as published"
+        ] = "target",
+        first_frame: Annotated[int, "frames before this one are not used"] = 0,
+        split_seed: Annotated[int, "seed of --split-by random"] = 0,
+        preload: Annotated[bool, "hold the tracks in memory"] = True,
+    ) -> None:
+        if seq_length < 1:
+            raise OptionError(f"--seq-length {seq_length}: expected at least 1 context frame")
+        if first_frame < 0:
+            raise OptionError(f"--first-frame {first_frame}: expected 0 or more")
+        self.plane, self.seq_length, self.task, self.preload = plane, seq_length, task, preload
+        self.inputs = tuple(inputs)
+        self.files = [Path(file) for file in files]
+        self.tracks = _open_tracks(self.files, task, preload=preload)
+        self.case_names = [
+            track.name if len(self.files) == 1 else f"{track.path.stem}/{track.name}" for track in self.tracks
+        ]
+        self.groups = [track.case.group for track in self.tracks]
+        self._check_shapes()
+        self.hash = hashlib.sha256("".join(track.case.content_hash for track in self.tracks).encode()).hexdigest()
+        self._items = self._cut(split_ratio, split_by, windows, first_frame, split_seed)
+        self.split_hash = hash_items(self._items)
+
+    def split(self, name: str) -> FrameSplit:
+        """The windows of one split; ``all`` joins the three."""
+        if name == "all":
+            return FrameSplit(self, np.sort(np.concatenate([self._items[part] for part in SPLITS])))
+        return FrameSplit(self, self._items[name])
+
+    @property
+    def spec(self) -> dict[str, dict[str, object]]:
+        """Channels, unit and image shape of each field of a batch."""
+        rows, columns = self.image_shape(0)
+        fields = {"temperature": (1, "K"), "ipf": (9, "1")}
+        return {name: {"channels": n, "unit": unit, "shape": (rows, columns)} for name, (n, unit) in fields.items()}
+
+    def image_shape(self, case: int) -> tuple[int, int]:
+        """Rows and columns of a slice of one case."""
+        size = dict(zip("xyz", self.tracks[case].case.shape[1:], strict=True))
+        rows, columns = IMAGE_AXES[self.plane]
+        return size[rows], size[columns]
+
+    def slice_count(self, case: int) -> int:
+        """How many slices one case has."""
+        return int(self.tracks[case].case.shape[1 + FIXED_AXIS[self.plane]])
+
+    def slices_per_grain(self) -> int:
+        """A grain's width in slices: 1.5 mean intercepts (a sphere's diameter), at least 1, over the first case."""
+        track = self.tracks[0]
+        frame = min(self.seq_length, track.case.shape[0] - 1)
+        labels = track.labels(frame)
+        width = 1.5 * mean_intercept(labels, FIXED_AXIS[self.plane])
+        return max(1, int(np.ceil(width))) if np.isfinite(width) else 1
+
+    def _check_shapes(self) -> None:
+        shapes = {self.image_shape(index) for index in range(len(self.tracks))}
+        if len(shapes) > 1:
+            raise DataError(
+                f"{self.plane} slices have different sizes ({', '.join(map(str, sorted(shapes)))}); "
+                "expected one size in all files; train on one grid at a time, or choose another --plane"
+            )
+
+    def _cut(
+        self, ratio: str, split_by: str, windows: str, first_frame: int, seed: int
+    ) -> dict[str, NDArray[np.void]]:
+        owner: dict[str, str] = {}
+        if split_by != "time":
+            owner = assign_groups(self.groups, ratio=ratio, seed=seed if split_by == "random" else None)
+        rows: dict[str, list[tuple[int, int, int]]] = {name: [] for name in SPLITS}
+        for index, track in enumerate(self.tracks):
+            frames = track.case.shape[0]
+            if split_by == "time":
+                targets = time_targets(
+                    frames, self.seq_length, ratio=ratio, windows=windows, first_frame=first_frame
+                )
+            else:
+                skip = 1 if windows == "legacy" else 0
+                every = list(range(first_frame + self.seq_length + skip, frames))
+                targets = {name: every if name == owner[track.case.group] else [] for name in SPLITS}
+            for name in SPLITS:
+                rows[name] += [
+                    (index, position, frame) for frame in targets[name] for position in range(self.slice_count(index))
+                ]
+        items = {name: np.array(rows[name], dtype=ITEM) for name in SPLITS}
+        if not len(items["train"]):
+            raise OptionError(
+                f"no training window: {self.tracks[0].case.shape[0]} frames, --split-ratio {ratio}, "
+                f"--seq-length {self.seq_length}; shorten the sequence or give more frames"
+            )
+        return items
+
+
+class FrameSplit:
+    """The windows of one split; ``fetch`` makes batches in physical units.
+
+    Attributes:
+        items: structured array with ``case``, ``slice`` and ``frame`` (the target) of every window.
+    """
+
+    def __init__(self, data: FrameData, items: NDArray[np.void]) -> None:
+        self.data = data
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, rows: int | Sequence[int]) -> Batch:
+        return self.fetch([rows] if isinstance(rows, int) else rows)
+
+    def fetch(self, rows: Sequence[int]) -> Batch:
+        """The windows in ``rows`` as one batch; the notes on fields are in docs/data.md."""
+        single = [self._window(int(row)) for row in rows]
+        return {name: torch.stack([window[name] for window in single]) for name in single[0]}
+
+    def _window(self, row: int) -> Batch:
+        data = self.data
+        case, position, frame = (int(value) for value in self.items[row])
+        track = data.tracks[case]
+        context = range(frame - data.seq_length, frame)
+        views = [track.view(index, data.plane, position) for index in (*context, frame)]
+        temperature, ipf, molten, valid = (torch.from_numpy(np.stack(field)) for field in zip(*views, strict=True))
+        colors = ipf.to(torch.float32) / 255
+        future = temperature[-1]
+        info = track.case
+        rows_axis, columns_axis = IMAGE_AXES[data.plane]
+        window = {
+            "temperature": temperature[:-1],
+            "ipf": colors[:-1],
+            "molten": molten[:-1],
+            "valid": valid[:-1],
+            "future_temperature": future,
+            "target": future if data.task == "temperature" else colors[-1],
+            "target_molten": molten[-1],
+            "mask": valid[-1] & valid[-2],
+            "solidus": torch.tensor(info.solidus, dtype=torch.float32),
+            "liquidus": torch.tensor(info.liquidus, dtype=torch.float32),
+            "front_low": torch.tensor(info.front[0], dtype=torch.float32),
+            "front_high": torch.tensor(info.front[1], dtype=torch.float32),
+            "cell_height": torch.tensor(track.spacing[rows_axis], dtype=torch.float32),
+            "cell_width": torch.tensor(track.spacing[columns_axis], dtype=torch.float32),
+            "item": torch.tensor(row),
+        }
+        for name in data.inputs:
+            window[name] = torch.from_numpy(track.derived(name, frame - 1, data.plane, position))
+        return window
+
+
+class Track:
+    """One case of a file: slices of its frames, from memory or from disk."""
+
+    def __init__(self, path: Path, name: str, file: TrackFile, *, preload: bool) -> None:
+        self.path, self.name, self.preload = path, name, preload
+        self._file, self._pid = file, os.getpid()
+        self.case = file.cases[name]
+        axes = {"x": self.case.x, "y": self.case.y, "z": self.case.z}
+        self.spacing = {key: float(axis[1] - axis[0]) if len(axis) > 1 else 1.0 for key, axis in axes.items()}
+        self._frames: dict[int, tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]] = {}
+        self._derived: dict[tuple[str, int], NDArray[np.generic]] = {}
+
+    def frame(
+        self, index: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Temperature (K; the solidus where there is no point), ipf, molten and valid volumes of a frame."""
+        if index not in self._frames:
+            case = self._open()
+            valid = case.valid(index)
+            temperature = np.asarray(case.frame("temperature", index), dtype=np.float32)
+            if not np.isfinite(temperature[valid]).all():
+                raise DataError(
+                    f"{self.path.name}: temperature of case '{self.name}', frame {index} is not finite in valid cells; "
+                    "expected K everywhere that the mask is true; repair the source and import it again"
+                )
+            ipf = np.asarray(case.frame("ipf", index))
+            found = (np.where(valid, temperature, np.float32(case.solidus)), ipf, case.molten(index), valid)
+            if not self.preload:
+                while len(self._frames) >= 8:
+                    del self._frames[next(iter(self._frames))]
+            self._frames[index] = found
+        return self._frames[index]
+
+    def view(self, index: int, plane: str, position: int) -> tuple[NDArray[np.generic], ...]:
+        """One slice of a frame: temperature (1, H, W), ipf (9, H, W), molten and valid (1, H, W)."""
+        temperature, ipf, molten, valid = self.frame(index)
+        return (
+            _slice(temperature[None], plane, position),
+            _slice(ipf, plane, position),
+            _slice(molten[None], plane, position),
+            _slice(valid[None], plane, position),
+        )
+
+    def derived(self, name: str, index: int, plane: str, position: int) -> NDArray[np.float32]:
+        """One slice of a derived field of frame ``index`` as float32 (C, H, W); colours in [0, 1]."""
+        key = (name, index)
+        if key not in self._derived:
+            temperature, ipf, molten, valid = self.frame(index)
+            if not self.preload:
+                while len(self._derived) >= 8:
+                    del self._derived[next(iter(self._derived))]
+            self._derived[key] = derive(
+                name,
+                temperature=temperature,
+                ipf=ipf,
+                molten=molten,
+                valid=valid,
+                spacing=(self.spacing["x"], self.spacing["y"], self.spacing["z"]),
+                velocity=self.case.scan_velocity,
+                time_step=float(self.case.t[index + 1] - self.case.t[index]),
+            )
+        volume = self._derived[key]
+        image = _slice(volume if volume.ndim == 4 else volume[None], plane, position)
+        return image.astype(np.float32) / 255 if image.dtype == np.uint8 else image.astype(np.float32)
+
+    def labels(self, index: int) -> NDArray[np.int64]:
+        """Grain labels of a frame, 0 = molten or missing: ids where known, else one number per colour."""
+        case = self._open()
+        if "grain_id" in case.fields:
+            return np.asarray(case.frame("grain_id", index), dtype=np.int64)
+        _, ipf, molten, valid = self.frame(index)
+        code = np.zeros(molten.shape, dtype=np.int64)
+        for channel in ipf[:7]:
+            code = code * 256 + channel
+        return np.where(valid & ~molten, code + 1, 0)
+
+    def _open(self) -> Case:
+        if self._pid != os.getpid():  # an HDF5 handle must not be shared with a forked worker
+            self._file, self._pid = open_file(self.path), os.getpid()
+            self.case = self._file.cases[self.name]
+        return self.case
+
+
+def _slice(volume: NDArray[np.generic], plane: str, position: int) -> NDArray[np.generic]:
+    """Cut (C, X, Y, Z) at a position of the plane's fixed axis into an image (C, rows, columns)."""
+    image = volume.take(position, axis=1 + FIXED_AXIS[plane])
+    return np.ascontiguousarray(image.swapaxes(1, 2))
+
+
+def _open_tracks(files: Sequence[Path], task: str, *, preload: bool) -> list[Track]:
+    needed = ("temperature", "ipf")
+    tracks = []
+    for path in files:
+        file = open_file(path)
+        for name, case in file.cases.items():
+            missing = [field for field in needed if field not in case.fields]
+            if missing:
+                raise DataError(
+                    f"{path.name}: case '{name}' has no field '{missing[0]}' (found: {', '.join(case.fields)}); "
+                    f"the {task} task needs {' and '.join(needed)}; import a source that holds them"
+                )
+            tracks.append(Track(path, name, file, preload=preload))
+    if not tracks:
+        raise DataError(f"no case in {', '.join(path.name for path in files)}; expected at least one laser track")
+    return tracks

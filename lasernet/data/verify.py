@@ -1,0 +1,93 @@
+"""Checks of one file of laser tracks: what the layout promises of its values, recomputed from the values."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from lasernet.data.inspect import molten_of
+from lasernet.data.layout import Case, open_file
+from lasernet.data.structure import REGULAR, case_hash, irregularity
+
+HOTTEST = 1e5  # K
+
+
+def verify_file(path: Path | str) -> list[dict[str, object]]:
+    """Every check of a file as {"name", "value", "reference", "tolerance", "ok"}.
+
+    ``value`` and ``reference`` agree within ``tolerance``; hashes and texts agree exactly, with tolerance None.
+
+    Raises:
+        DataError: if the file cannot be read at all, or its structure is not that of the layout.
+    """
+    with open_file(path) as file:
+        checks = [_check("schema", "lasernet", "lasernet", None)]  # open_file refuses anything else
+        for case in file.cases.values():
+            checks += verify_case(case)
+    return checks
+
+
+def verify_case(case: Case) -> list[dict[str, object]]:
+    """Every check of one case."""
+    wrong = dict.fromkeys(("temperature", "missing", "colours"), 0)
+    digests: dict[str, list[bytes]] = {field: [] for field in case.fields}
+    for frame in range(case.shape[0]):
+        valid = case.valid(frame)
+        volumes = {field: case.frame(field, frame) for field in case.fields}
+        for field, volume in volumes.items():
+            digests[field].append(hashlib.sha256(np.ascontiguousarray(volume).data).digest())
+        temperature, ipf, ids = (volumes.get(field) for field in ("temperature", "ipf", "grain_id"))
+        if temperature is not None:
+            counted = temperature[valid]
+            wrong["temperature"] += int((~(np.isfinite(counted) & (counted > 0) & (counted <= HOTTEST))).sum())
+            wrong["missing"] += int((~np.isnan(temperature[~valid])).sum())
+        if ipf is not None:
+            wrong["missing"] += int(ipf[:, ~valid].any(axis=0).sum())
+        if ids is not None:
+            wrong["missing"] += int((ids[~valid] != 0).sum())
+        if ipf is not None and ids is not None:
+            wrong["colours"] += int((ipf.any(axis=0) & molten_of(volumes, valid)).sum())
+    prefix = case.name
+    checks = [_check(f"{prefix}/hash", _recomputed_hash(case, digests), case.content_hash, None)]
+    for axis, values in (("x", case.x), ("y", case.y), ("z", case.z)):
+        checks.append(_check(f"{prefix}/regular/{axis}", irregularity(values), 0.0, REGULAR))
+    if "temperature" in case.fields:
+        checks.append(_check(f"{prefix}/temperature/impossible cells", wrong["temperature"], 0, 0))
+    checks.append(_check(f"{prefix}/cells without a point that hold a value", wrong["missing"], 0, 0))
+    if {"ipf", "grain_id"} <= set(case.fields):
+        checks.append(_check(f"{prefix}/molten cells with a colour", wrong["colours"], 0, 0))
+    return checks
+
+
+def _recomputed_hash(case: Case, digests: dict[str, list[bytes]]) -> str:
+    moving = "mask" in case.fields and case.read("mask", (0, 0, 0)).ndim > 0
+    fields = {}
+    for field, found in digests.items():
+        if field == "mask":
+            shape: tuple[int, ...] = case.shape if moving else case.shape[1:]
+            found = found if moving else found[:1]
+        else:
+            shape = (case.shape[0], 9, *case.shape[1:]) if field == "ipf" else case.shape
+        fields[field] = (shape, hashlib.sha256(b"".join(found)).hexdigest())
+    attributes: dict[str, object] = {
+        "solidus": case.solidus,
+        "liquidus": case.liquidus,
+        "front_low": case.front[0],
+        "front_high": case.front[1],
+        "scan_velocity": case.scan_velocity,
+        "material": case.material,
+        "ipf_key": case.ipf_key,
+        "group": case.group,
+    }
+    axes = {"t": case.t, "x": case.x, "y": case.y, "z": case.z}
+    return case_hash(attributes, axes, fields)
+
+
+def _check(name: str, value: object, reference: object, tolerance: float | None) -> dict[str, object]:
+    if isinstance(value, (int, float)) and isinstance(reference, (int, float)) and tolerance is not None:
+        ok = abs(value - reference) <= tolerance
+    else:
+        ok = value == reference
+    return {"name": name, "value": value, "reference": reference, "tolerance": tolerance, "ok": ok}

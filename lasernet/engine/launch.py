@@ -1,0 +1,161 @@
+"""Several processes on one machine: started, signalled and ended together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from lasernet.atomic import write_bytes
+from lasernet.engine.settings import FREE_ON_RESUME, Training
+from lasernet.engine.signals import Stopped, StopRequest
+from lasernet.errors import RunError
+from lasernet.run import CONFIG, dump_json
+
+PARENT_PIPE = "LASERNET_PARENT_PIPE"
+GRACE_SECONDS = 20.0  # for the others, once one worker has ended with an error
+
+
+class WorkerFailed(Exception):
+    """A worker ended with an error that it has reported itself; carries its exit code."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+def available_cores() -> int:
+    """Cores that this process may use, or OMP_NUM_THREADS where it is set to less."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(asked)) if asked.isdigit() and int(asked) > 0 else cores
+
+
+def write_first_config(path: Path, config: Mapping[str, object]) -> None:
+    """Write config.json: the file that makes a directory a run.
+
+    Raises:
+        RunError: if the directory cannot be written to.
+    """
+    try:
+        write_bytes(path / CONFIG, (dump_json(config) + "\n").encode())
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from None
+
+
+def wait_for(file: Path, *, seconds: float = 120.0) -> None:
+    """Wait until another process has made a file.
+
+    Raises:
+        RunError: if it does not appear in time.
+    """
+    end = time.monotonic() + seconds
+    while not file.exists():
+        if time.monotonic() > end:
+            raise RunError(f"{file} did not appear within {seconds:.0f} s; see what the first process says")
+        time.sleep(0.1)
+
+
+def run_workers(path: Path, settings: Training, stop: StopRequest, *, plugin: Mapping[str, str] | None) -> None:
+    """Run the training of a directory in ``settings.num_processes`` processes and wait for them.
+
+    ``accelerate launch --cpu`` runs a single process however many it is asked for, and torchrun answers a
+    signal with a traceback; so the workers are started here, with the environment that both would give them.
+
+    Raises:
+        Stopped: if a signal came; the workers have written a checkpoint.
+        WorkerFailed: if one of them failed; it has said why.
+    """
+    reading, writing = os.pipe()
+    free = {name: getattr(settings, name) for name in FREE_ON_RESUME}
+    arguments = [str(path.resolve()), json.dumps(free)]
+    if plugin:
+        arguments.append(f"{plugin['file']}:{plugin['class']}")
+    shared = {
+        **os.environ,
+        "WORLD_SIZE": str(settings.num_processes),
+        "LOCAL_WORLD_SIZE": str(settings.num_processes),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(_free_port()),
+        PARENT_PIPE: str(reading),
+    }
+    if settings.device == "cpu":
+        shared["ACCELERATE_USE_CPU"] = "1"
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "lasernet.cli.worker", *arguments],
+            env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            pass_fds=(reading,),
+            start_new_session=True,  # a terminal's Ctrl-C reaches them once, through us
+        )
+        for rank in range(settings.num_processes)
+    ]
+    os.close(reading)
+    stop.deferred = True
+    try:
+        _wait(workers, stop)
+    finally:
+        for worker in workers:
+            if worker.poll() is None:
+                worker.kill()
+                worker.wait()
+        os.close(writing)
+        stop.deferred = False
+
+
+def _wait(workers: list[subprocess.Popen[bytes]], stop: StopRequest) -> None:
+    forwarded = False
+    deadline: float | None = None
+    while any(worker.poll() is None for worker in workers):
+        if stop.signum is not None and not forwarded:
+            for worker in workers:
+                worker.send_signal(stop.signum)
+            forwarded = True
+        if deadline is None and any(worker.poll() not in (None, 0) for worker in workers):
+            deadline = time.monotonic() + GRACE_SECONDS
+        if deadline is not None and time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    codes = [worker.poll() for worker in workers]
+    if stop.signum is not None and 128 + stop.signum in codes:
+        raise Stopped(stop.signum)
+    failed = [code for code in codes if code not in (None, 0)]
+    if failed:
+        killed = next((-code for code in failed if code < 0), None)
+        if killed is not None:
+            raise RunError(
+                f"a worker was killed by {signal.Signals(killed).name}; its partners were ended; "
+                "the checkpoints are whole: go on with --resume"
+            )
+        raise WorkerFailed(int(failed[0]))
+
+
+def watch_parent(stop_number: int = signal.SIGTERM) -> None:
+    """In a worker: end as if by SIGTERM when the process that started it is gone."""
+    pipe = os.environ.get(PARENT_PIPE, "")
+    if not pipe.isdigit():
+        return
+
+    def wait() -> None:
+        try:
+            os.read(int(pipe), 1)
+        except OSError:
+            return
+        os.kill(os.getpid(), stop_number)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+

@@ -1,0 +1,195 @@
+"""Opening a run: its model with the stored weights, its data, its baselines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lasernet import weights
+from lasernet.data.bundled import bundled_track
+from lasernet.engine.plan import model_class
+from lasernet.errors import OptionError, RunError
+from lasernet.models.base import Model
+from lasernet.options import options_of, reserved_of, resolve
+from lasernet.registry import MODELS
+from lasernet.run import BASELINES, BEST, LAST, Run
+from lasernet.tasks.base import Task, get_task
+
+BUNDLED = "lasernet:"  # before the name of a file that ships in the package
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run that can answer.
+
+    Attributes:
+        run: the directory.
+        model: the network with the chosen weights, in evaluation mode.
+        task: what it answers.
+    """
+
+    run: Run
+    model: Model
+    task: Task
+
+    def predict(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """The model's answer to a batch, in physical units, without gradients."""
+        with torch.no_grad():
+            return self.task.answer(self.model, dict(batch))
+
+
+def build_model(name: str, options: Mapping[str, object], *, task: str, spec: object = None) -> Model:
+    """A model from its registered name and resolved options."""
+    cls = model_class(name)
+    values = resolve(cls, options, what=f"model '{name}'")
+    reserved = {"task": task, "spec": spec}
+    return cls(**values, **{key: reserved[key] for key in reserved_of(cls)})
+
+
+def load_run(path: Path | str, *, checkpoint: str = "best", device: str = "cpu") -> LoadedRun:
+    """Load a trained run.
+
+    Args:
+        path: run directory.
+        checkpoint: ``best`` (by validation) or ``last``.
+
+    Raises:
+        RunError: if there are no such weights, or they do not fit.
+        OptionError: if the model's class is not known here.
+    """
+    run = Run(path)
+    if checkpoint not in ("best", "last"):
+        raise OptionError(f"--checkpoint {checkpoint}: expected best or last")
+    model = build_run_model(run)
+    tensors, _ = weights.read(weights_file(run, checkpoint))
+    load_into(model, tensors, source=str(run.path))
+    return LoadedRun(run, model.to(device).eval(), get_task(run.config["task"]))
+
+
+def weights_file(run: Run, checkpoint: str) -> Path:
+    """The weights of a run.
+
+    Raises:
+        RunError: if there are none yet.
+    """
+    file = run.path / {"best": BEST, "last": LAST}[checkpoint]
+    if not file.is_file():
+        raise RunError(
+            f"{run.path} has no {file.name}: no epoch is finished; go on with 'lasernet train --resume {run.path}'"
+        )
+    return file
+
+
+def build_run_model(run: Run) -> Model:
+    """The model that a run's configuration describes, with fresh weights.
+
+    Raises:
+        RunError: if its class is not known here, or the configuration does not fit it.
+    """
+    section = run.config["model"]
+    source = section.get("source")
+    if source and section["name"] not in MODELS.names():
+        raise RunError(
+            f"{run.path}: its model comes from {source.get('file')}; "
+            f"name that file, as in --plugin {source.get('file')}:{source.get('class')}"
+        )
+    try:
+        return build_model(section["name"], section["options"], task=run.config["task"], spec=run.config.get("spec"))
+    except (TypeError, KeyError, ValueError, RuntimeError) as error:
+        raise RunError(f"{run.path}: config.json does not fit model '{section['name']}' ({error})") from None
+
+
+def load_into(model: Model, tensors: dict[str, Tensor], *, source: str) -> None:
+    """Fill a model with stored tensors, all of them and no other.
+
+    Raises:
+        RunError: if names or shapes differ.
+    """
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())[:200]
+        raise RunError(f"{source}: the weights do not fit the model ({detail}); was its code changed?") from None
+
+
+def data_names(files: Sequence[Path]) -> list[str]:
+    """File names as config.json keeps them: absolute, or the name of a bundled file."""
+    folder = _bundled_folder()
+    return [BUNDLED + file.name if file.resolve().parent == folder else str(file.resolve()) for file in files]
+
+
+def data_files(run: Run) -> list[Path]:
+    """The data files of a run, where they lie on this machine."""
+    names = run.config["data"].get("files")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise RunError(f"{run.path}: config.json names no data files; start a new run")
+    return [_bundled_folder() / n.removeprefix(BUNDLED) if n.startswith(BUNDLED) else Path(n) for n in names]
+
+
+def _bundled_folder() -> Path:
+    return bundled_track().resolve().parent
+
+
+def open_data(
+    task: Task, files: Sequence[Path], options: Mapping[str, object], inputs: Sequence[str], **changes: object
+) -> Any:
+    """Open the task's data with stored options, some of them changed."""
+    known = {option.name for option in options_of(task.data)}
+    values = {**{key: value for key, value in options.items() if key in known}, **changes}
+    return task.data(files, task.name, tuple(inputs), **resolve(task.data, values, what="data"))
+
+
+# -- baselines -----------------------------------------------------------------------------------
+
+
+def new_baselines(task: Task) -> dict[str, Model]:
+    """The task's baselines, not fitted yet."""
+    return {line.label: build_model(line.model, line.options, task=task.name) for line in task.baselines}
+
+
+def save_baselines(run: Run, models: Mapping[str, Model]) -> None:
+    """Store the fitted baselines of a run."""
+    tensors = {f"{label}/{key}": value for label, model in models.items() for key, value in model.state_dict().items()}
+    run.write_weights(BASELINES, weights.pack(tensors, {"baselines": json.dumps(sorted(models))}))
+
+
+def load_baselines(run: Run, task: Task) -> dict[str, Model]:
+    """The baselines as fitted on the run's training data.
+
+    Raises:
+        RunError: if they are missing or damaged.
+    """
+    tensors, _ = weights.read(run.path / BASELINES)
+    models = new_baselines(task)
+    for label, model in models.items():
+        own = {name.removeprefix(f"{label}/"): v for name, v in tensors.items() if name.startswith(f"{label}/")}
+        load_into(model, own, source=str(run.path / BASELINES))
+        model.eval()
+    return models
+
+
+def open_dataset(
+    data: str | Path | Sequence[str | Path] = (), task: str = "microstructure", **options: object
+) -> Any:
+    """Open files as the data of a task, split and ready to make batches.
+
+    Args:
+        data: HDF5 files; the task's default data where left out.
+        task: ``microstructure`` or ``temperature``.
+        options: such as ``plane``, ``seq_length``, ``split_ratio``, and ``inputs`` (derived fields).
+
+    Returns:
+        An object with ``split(name)`` (``train``, ``val``, ``test``, ``all``), ``spec`` and ``hash``.
+    """
+    chosen = get_task(task)
+    files = [Path(data)] if isinstance(data, (str, Path)) else [Path(file) for file in data]
+    inputs = options.pop("inputs", ())
+    if not isinstance(inputs, (list, tuple)):
+        raise OptionError(f"inputs={inputs!r}: expected a list of derived fields")
+    return open_data(chosen, files or chosen.default_data(), options, inputs)

@@ -1,0 +1,69 @@
+"""The order of items and the stream of batches, both functions of (seed, epoch) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+Batch = dict[str, Tensor]
+Rows = list[int]
+
+
+def epoch_order(items: int, *, batch_size: int, seed: int, epoch: int) -> list[Rows]:
+    """A fresh permutation of the items, cut into batches; the last may be smaller."""
+    order = np.random.default_rng((seed, epoch)).permutation(items)
+    return [order[start : start + batch_size].tolist() for start in range(0, items, batch_size)]
+
+
+def in_order(items: int, *, batch_size: int) -> list[Rows]:
+    """The items in their own order, cut into batches."""
+    return [list(range(start, min(start + batch_size, items))) for start in range(0, items, batch_size)]
+
+
+def share_of(rows: Rows, *, rank: int, processes: int) -> Rows:
+    """The part of a batch that one process computes; never empty (an extra item then counts 0)."""
+    return rows[rank::processes] or rows[:1]
+
+
+class _Fetch(torch.utils.data.Dataset[Batch]):
+    """Hands lists of rows to a split, so that workers make whole batches."""
+
+    def __init__(self, split: object) -> None:
+        self.split = split
+
+    def __getitem__(self, rows: Rows) -> Batch:
+        batch: Batch = self.split.fetch(rows)  # type: ignore[attr-defined]
+        return batch
+
+
+def stream(split: object, batches: Sequence[Rows], *, workers: int) -> Iterator[Batch]:
+    """The batches of a split in the given order, read ahead by ``workers`` processes."""
+    loader: DataLoader[Batch] = DataLoader(
+        _Fetch(split),
+        sampler=batches,  # type: ignore[arg-type]
+        batch_size=None,
+        num_workers=workers,
+        generator=torch.Generator().manual_seed(0),  # its own, so that the global one is left alone
+    )
+    return iter(loader)
+
+
+class Batches:
+    """A split as an iterable of batches that can be walked through repeatedly, for ``Model.fit``."""
+
+    def __init__(self, split: object, *, batch_size: int, device: torch.device) -> None:
+        self.split, self.batch_size, self.device = split, batch_size, device
+
+    def __iter__(self) -> Iterator[Batch]:
+        rows = in_order(len(self.split), batch_size=self.batch_size)  # type: ignore[arg-type]
+        for batch in stream(self.split, rows, workers=0):
+            yield to_device(batch, self.device)
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch on a device."""
+    return {name: value.to(device, non_blocking=True) for name, value in batch.items()}

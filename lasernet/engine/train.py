@@ -1,0 +1,316 @@
+"""``train``: from a model's name and options to a finished run."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lasernet.engine import launch
+from lasernet.engine.evaluate import evaluate
+from lasernet.engine.loaded import (
+    build_run_model,
+    data_files,
+    data_names,
+    load_baselines,
+    new_baselines,
+    open_data,
+    save_baselines,
+)
+from lasernet.engine.loading import Batches
+from lasernet.engine.loop import Loop
+from lasernet.engine.parallel import Processes, launched_processes
+from lasernet.engine.plan import differences, environment, make_config, resolve_files
+from lasernet.engine.progress import LogReporter, Reporter
+from lasernet.engine.settings import FREE_ON_RESUME, Training
+from lasernet.engine.signals import StopRequest
+from lasernet.errors import OptionError, RunError
+from lasernet.losses.base import build_criterion
+from lasernet.models.base import Model, count_parameters
+from lasernet.run import BEST, CONFIG, RESULTS, Run, claim_path, latest_run, lock_directory, new_run_path
+from lasernet.tasks.base import get_task
+
+log = logging.getLogger(__name__)
+RUNS = Path("runs")
+
+
+def train(
+    model: str | None = None,
+    *,
+    data: str | Path | Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    task: str | None = None,
+    loss: str | None = None,
+    preset: str | None = None,
+    source: Mapping[str, str] | None = None,
+    stop: StopRequest | None = None,
+    reporter: Reporter | None = None,
+    **options: object,
+) -> Path:
+    """Train a model and return its run directory.
+
+    Args:
+        model: registered name; may be left out when resuming.
+        data: HDF5 files; the task's default data where left out.
+        out: the run directory itself, absent or empty; default: a new one under ``runs/``.
+        resume: a run directory, ``latest``, or ``auto`` (start in ``out``, or go on there).
+        loss: an expression such as ``mse+0.1*charbonnier``.
+        preset: a named set of options of the model.
+        options: any option of ``lasernet train MODEL --help``, with underscores.
+
+    Raises:
+        LasernetError: for what a user can mend. See :mod:`lasernet.errors`.
+    """
+    files = [Path(data)] if isinstance(data, (str, Path)) else [Path(file) for file in data]
+    stop, reporter = stop or StopRequest(), reporter or LogReporter()
+    if launched_processes() > 1 and resume is None:
+        raise OptionError(
+            "started by a launcher with several processes: give --out DIR --resume auto, so that all of them "
+            "find the same run; or let lasernet start them with --num-processes"
+        )
+    found = find_resumable(resume, out, model)
+    if found is None:
+        if model is None:
+            raise OptionError("no model named; expected one, as in 'lasernet train predrnn'")
+        if launched_processes() > 1 and int(os.environ.get("RANK", "0")) > 0:
+            found = Path(str(out))
+            launch.wait_for(found / CONFIG)
+        else:
+            config = make_config(model, options, task=task, loss=loss, preset=preset, source=source)
+            return _start(config, files, out, stop, reporter)
+    run = Run(found)
+    _check_same(run, model, options, task=task, loss=loss, files=files, preset=preset)
+    if run.finished:
+        return run.path
+    free = {name: options[name] for name in FREE_ON_RESUME if name in options}
+    settings = Training(**{**run.config["training"], **free})  # type: ignore[arg-type]
+    return _run_all(run, settings, stop, reporter)
+
+
+def find_resumable(resume: str | Path | None, out: str | Path | None, model: str | None) -> Path | None:
+    """The run directory to go on with; None if a new run is to be started.
+
+    Raises:
+        RunError: if the named one is no run.
+    """
+    if resume is None:
+        return None
+    if str(resume) == "auto":
+        if out is None:
+            raise OptionError("--resume auto needs --out DIR: the directory in which to start or go on")
+        return Path(out) if (Path(out) / CONFIG).exists() else None
+    path = latest_run(RUNS) if str(resume) == "latest" else Path(resume)
+    if out is not None and Path(out).resolve() != path.resolve():
+        raise OptionError(f"--resume {resume} goes on in {path}; leave --out {out} out")
+    return path
+
+
+def _check_same(
+    run: Run,
+    model: str | None,
+    options: Mapping[str, object],
+    *,
+    task: str | None,
+    loss: str | None,
+    files: Sequence[Path],
+    preset: str | None,
+) -> None:
+    config = run.config
+    changed = []
+    if model is not None and model != run.model_name:
+        changed.append(f"model: {run.model_name} → {model}")
+    if task is not None and task != config["task"]:
+        changed.append(f"--task: {config['task']} → {task}")
+    if files and data_names(files) != config["data"].get("files"):
+        changed.append(f"--data: {', '.join(map(str, config['data'].get('files', [])))} → {', '.join(map(str, files))}")
+    if preset is not None and preset != config.get("preset"):
+        changed.append(f"--preset: {config.get('preset')} → {preset}")
+    if model is None or model == run.model_name:
+        held = {name: value for name, value in options.items() if name not in FREE_ON_RESUME}
+        if held or loss:
+            changed += differences(config, held, loss=loss)
+    if changed:
+        raise OptionError(
+            f"{run.path} was started with other options ({'; '.join(changed)}); "
+            "a resumed run keeps its own: leave them out, or start a new run with --out"
+        )
+
+
+def _start(
+    config: dict[str, Any], files: Sequence[Path], out: str | Path | None, stop: StopRequest, reporter: Reporter
+) -> Path:
+    """Make the directory, open the data, write config.json, then train."""
+    settings = Training(**config["training"])
+    path = claim_path(Path(out)) if out is not None else new_run_path(config["model"]["name"], RUNS)
+    try:
+        with lock_directory(path):
+            claim_path(path) if out is not None else None
+            run = _write_config(path, config, files, settings)
+            if settings.num_processes == 1 or launched_processes() > 1:
+                return _train_here(run, settings, stop, reporter)
+    except BaseException:
+        if not (path / CONFIG).exists():  # nothing worth keeping
+            with contextlib.suppress(OSError):
+                (path / ".lock").unlink(missing_ok=True)
+                path.rmdir()
+                if out is None:
+                    RUNS.rmdir()
+        raise
+    return _run_all(run, settings, stop, reporter)
+
+
+def _write_config(path: Path, config: dict[str, Any], files: Sequence[Path], settings: Training) -> Run:
+    task = get_task(config["task"])
+    files = resolve_files([str(file) for file in files], task)
+    data = open_data(task, files, config["data"]["options"], ())
+    config["data"] |= {
+        "files": data_names(files),
+        "hash": data.hash,
+        "split_hash": data.split_hash,
+        "items": {name: len(data.split(name)) for name in ("train", "val", "test")},
+    }
+    config["spec"] = data.spec
+    threads = settings.threads or launch.available_cores()
+    config["environment"] = environment(threads=threads, device=settings.device, processes=settings.num_processes)
+    launch.write_first_config(path, config)
+    return Run(path)
+
+
+def _run_all(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) -> Path:
+    """Train in this process, or in as many as asked for."""
+    if settings.num_processes > 1 and launched_processes() == 1:
+        launch.run_workers(run.path, settings, stop, plugin=run.config["model"].get("source"))
+        return run.path
+    with contextlib.ExitStack() as held:
+        if int(os.environ.get("RANK", "0")) == 0:
+            held.enter_context(run.locked())
+        return _train_here(run, settings, stop, reporter)
+
+
+def train_worker(path: Path, settings: Mapping[str, object], stop: StopRequest, reporter: Reporter) -> None:
+    """One process of several: what ``lasernet.cli.worker`` calls."""
+    run = Run(path)
+    _run_all(run, Training(**{**run.config["training"], **settings}), stop, reporter)  # type: ignore[arg-type]
+
+
+def _train_here(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) -> Path:
+    with _plain_memory_errors(settings):
+        _fit(run, settings, stop, reporter)
+    return run.path
+
+
+def _fit(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) -> None:
+    config = run.config
+    threads = int(config["environment"].get("threads", 1))
+    torch.set_num_threads(max(1, threads // max(settings.num_processes, launched_processes())))
+    processes = Processes(settings)
+    task = get_task(config["task"])
+    torch.manual_seed(settings.seed)
+    model = build_run_model(run)
+    baselines = new_baselines(task)
+    inputs = sorted({name for part in (model, *baselines.values()) for name in part.inputs})
+    data = open_data(task, data_files(run), config["data"]["options"], inputs)
+    if data.hash != config["data"]["hash"]:
+        raise RunError(f"{run.path}: its data have changed since it was started; restore them, or start a new run")
+    model.to(processes.device)
+    criterion = None
+    if config["loss"]["expression"]:
+        criterion = build_criterion(config["loss"]["expression"], config["loss"]["options"]).to(processes.device)
+    loop = Loop(run, model, criterion, data, settings, processes=processes, stop=stop, reporter=reporter)
+    train_split = data.split("train")
+    if not _restore(run, loop, reporter):
+        model.fit(Batches(train_split, batch_size=settings.batch_size, device=processes.device))
+        if loop.average is not None:
+            loop.average.reset(model)
+    if processes.is_main:
+        _fit_baselines(run, baselines, Batches(train_split, batch_size=16, device=torch.device("cpu")))
+    if settings.compile:
+        model.compile()
+    if settings.track != "none":
+        _start_tracker(processes, run, settings)
+    text = (
+        f"{config['model']['name']}: {count_parameters(model):,} parameters, {len(train_split)} training, "
+        f"{len(loop.val_split)} validation windows; {processes.count} x {processes.device}, {settings.precision}; "
+        f"run {run.path}"
+    )
+    reporter.start(text, loop.steps, loop.progress.step)
+    if not len(loop.val_split):
+        reporter.note("no validation windows: the last weights are kept as the best")
+    loop.train()
+    if settings.track != "none":
+        processes.accelerator.end_training()
+    processes.close()
+    if processes.is_main:
+        _finish(run, loop)
+
+
+def _restore(run: Run, loop: Loop, reporter: Reporter) -> bool:
+    state, damaged = run.load_state()
+    if damaged:
+        then = f"going on from {state.step} updates" if state else "starting again from config.json"
+        reporter.note(f"checkpoint {', '.join(damaged)} is damaged; {then}")
+    if state is None:
+        return False
+    loop.restore(state.files)
+    return True
+
+
+def _fit_baselines(run: Run, models: Mapping[str, Model], batches: Batches) -> None:
+    with contextlib.suppress(RunError):
+        load_baselines(run, get_task(run.config["task"]))
+        return
+    for model in models.values():
+        model.fit(batches)
+    save_baselines(run, models)
+
+
+def _start_tracker(processes: Processes, run: Run, settings: Training) -> None:
+    accelerator = processes.accelerator
+    try:
+        from accelerate.tracking import filter_trackers
+
+        accelerator.log_with = filter_trackers([settings.track], str(run.path))
+        if not accelerator.log_with:
+            raise ImportError(settings.track)
+        accelerator.project_configuration.set_directories(str(run.path))
+        accelerator.init_trackers("lasernet")
+    except ImportError:
+        raise OptionError(
+            f"--track {settings.track}: the package is not installed; pip install 'lasernet[{settings.track}]'"
+        ) from None
+
+
+def _finish(run: Run, loop: Loop) -> None:
+    """What a finished run holds beside its weights: the curves and the test results, which mark its end."""
+    if not (run.path / BEST).is_file():
+        raise RunError(f"{run.path}: no weights were written; this is a defect of the loop")
+    if loop.phases:
+        from lasernet.viz.curves import loss_curves  # matplotlib takes a second, which is not needed to start
+
+        loss_curves({run.path.name: run.metrics()}, run.path / "losses.png")
+    run.write_json(RESULTS, evaluate(run.path, split="test"))
+
+
+@contextlib.contextmanager
+def _plain_memory_errors(settings: Training) -> Iterator[None]:
+    """Say what helps when memory runs out, on the GPU or on the CPU."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error).lower()
+        if not (isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text):
+            raise
+        half = max(1, settings.batch_size // 2)
+        raise RunError(
+            f"out of memory with --batch-size {settings.batch_size} in {settings.precision}; expected to fit; "
+            f"use --batch-size {half} --accumulate {settings.accumulate * 2} (the same updates in less memory), "
+            "--precision bf16, or --no-preload"
+        ) from None
+
+

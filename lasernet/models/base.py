@@ -1,0 +1,78 @@
+"""What every model is: a module that takes batches in physical units and knows how it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from lasernet.losses.base import Batch, Criterion
+from lasernet.metrics.image import mean_gradient
+
+Terms = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimizer's turn within an update.
+
+    Attributes:
+        name: of the optimizer, the learning rate and the log columns of this turn.
+        trains: exactly what may learn in this turn; everything else is frozen.
+        loss: batch and criterion → what to minimise, and terms to log.
+        every: take the turn on every n-th update only.
+        lr: learning rate of this turn as a multiple of ``--lr``.
+        schedule: share of the training done, in [0, 1) → factor of the learning rate; None follows ``--schedule``.
+    """
+
+    name: str
+    trains: nn.Module
+    loss: Callable[[Batch, Criterion | None], tuple[Tensor, Terms]]
+    every: int = 1
+    lr: float = 1.0
+    schedule: Callable[[float], float] | None = None
+
+
+class Model(nn.Module):
+    """Base of all models. A subclass needs a constructor with keyword-only options and ``forward``.
+
+    ``forward(batch)`` answers the task's target in physical units: (B, 9, H, W) colours in [0, 1] for
+    the microstructure, (B, 1, H, W) in K for the temperature.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("microstructure",)
+    default_loss: ClassVar[str | None] = "mse"  # None: the model brings its own, and --loss is refused
+    inputs: tuple[str, ...] = ()  # derived fields wanted in the batch, see data/derived.py
+    defaults: ClassVar[dict[str, object]] = {}  # of shared options, where this model needs others
+    presets: ClassVar[dict[str, dict[str, object]]] = {}
+
+    def fit(self, batches: Iterable[Batch]) -> None:
+        """Estimate what is no gradient's business (scales, thresholds) from training batches."""
+
+    def loss(self, batch: Batch, criterion: Criterion | None) -> tuple[Tensor, Terms]:
+        """The objective of the only phase: the criterion on prediction and target.
+
+        The mean absolute gradients of both are logged beside it: a blurred prediction has the smaller one.
+        """
+        assert criterion is not None
+        prediction = self(batch)
+        total, terms = criterion(prediction, batch["target"], batch)
+        terms["gradient_prediction"] = mean_gradient(prediction.detach(), batch["mask"])
+        terms["gradient_target"] = mean_gradient(batch["target"], batch["mask"])
+        return total, terms
+
+    def predict(self, batch: Batch) -> Tensor:
+        """The answer to the task's question, in physical units and within their range."""
+        prediction: Tensor = self(batch)
+        return prediction
+
+    def phases(self) -> list[Phase]:
+        """The optimizers' turns; without trainable parameters there are none."""
+        return [Phase("model", self, self.loss)] if count_parameters(self) else []
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Trainable parameters, each shared tensor counted once."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -1,0 +1,213 @@
+"""Figures of frame prediction: one function per name of ``visualize --what``, from items of a split to files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lasernet.data.sequences import IMAGE_AXES, FrameSplit
+from lasernet.errors import OptionError
+from lasernet.physics.solidification import regions
+from lasernet.viz.panels import Plane
+
+
+class Answering(Protocol):
+    """A run that can answer: its model, and predictions in physical units."""
+
+    model: Any
+
+    def predict(self, batch: dict[str, Tensor]) -> Tensor:
+        """(B, C, H, W)."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One item and the answer to it, as arrays of one slice (see the batch in docs/data.md)."""
+
+    title: str
+    stem: str
+    plane: Plane
+    batch: dict[str, NDArray[Any]]
+    regions: dict[str, NDArray[np.bool_]]
+    truth: NDArray[np.float32]
+    prediction: NDArray[np.float32]
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Cells that count, (H, W)."""
+        mask: NDArray[np.bool_] = self.batch["mask"][0]
+        return mask
+
+    @property
+    def solidus(self) -> float:
+        """K."""
+        return float(self.batch["solidus"])
+
+    @property
+    def liquidus(self) -> float:
+        """K."""
+        return float(self.batch["liquidus"])
+
+    def mse(self) -> dict[str, float]:
+        """Mean squared error of this item, by region that has cells."""
+        squared = np.square(self.prediction - self.truth).mean(0)
+        return {name: float(squared[mask].mean()) for name, mask in self.regions.items() if mask.any()}
+
+
+def scene(run: Answering, split: FrameSplit, row: int) -> Scene:
+    """Predict one item and gather what its figures need."""
+    batch = split.fetch([row])
+    data, item = split.data, split.items[row]
+    track = data.tracks[int(item["case"])]
+    axes = IMAGE_AXES[data.plane]
+    origin = tuple(float(getattr(track.case, axis)[0]) for axis in axes)
+    spacing = (track.spacing[axes[0]], track.spacing[axes[1]])
+    case = data.case_names[int(item["case"])]
+    fixed = next(axis for axis in "xyz" if axis not in axes)
+    place = 1e6 * float(getattr(track.case, fixed)[int(item["slice"])])
+    time = 1e6 * float(track.case.t[int(item["frame"])])
+    return Scene(
+        title=f"{case}, {data.plane} slice {item['slice']} ({fixed} = {place:.0f} µm), frame {item['frame']} ({time:.0f} µs)",
+        stem=f"{case.replace('/', '-')}-t{item['frame']:03d}-s{item['slice']:03d}",
+        plane=Plane(spacing=spacing, origin=(origin[0], origin[1]), axes=axes),
+        batch={name: value[0].numpy() for name, value in batch.items()},
+        regions={name: mask[0, 0].numpy() for name, mask in regions(batch).items()},
+        truth=batch["target"][0].numpy(),
+        prediction=run.predict(batch)[0].float().numpy(),
+    )
+
+
+def predictions(
+    run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path, *, name: str | None = None
+) -> list[Path]:
+    """Temperature, truth, prediction and error, per IPF direction (or in K)."""
+    from lasernet.viz.frames import prediction_panels, temperature_panels
+
+    written = []
+    for row in rows:
+        one = scene(run, split, row)
+        path = folder / f"{name or f'prediction-{one.stem}'}.png"
+        shared: dict[str, Any] = {"plane": one.plane, "solidus": one.solidus, "liquidus": one.liquidus}
+        shared |= {"valid": one.valid, "title": one.title}
+        if split.data.task == "temperature":
+            written.append(temperature_panels(one.truth[0], one.prediction[0], path, **shared))
+        else:
+            molten = one.batch["target_molten"][0]
+            shared |= {"temperature": one.batch["future_temperature"][0], "molten": molten}
+            written.append(prediction_panels(one.truth, one.prediction, path, **shared))
+    return written
+
+
+def error(run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path) -> list[Path]:
+    """Where the prediction errs, and where plain persistence does, on one scale."""
+    from lasernet.viz.frames import error_map
+
+    written = []
+    for row in rows:
+        one = scene(run, split, row)
+        field = "temperature" if split.data.task == "temperature" else "ipf"
+        shown = {"prediction": one.prediction, "persistence": one.batch[field][-1]}
+        molten = one.batch["target_molten"][0]
+        path = folder / f"error-{one.stem}.png"
+        unit = "K" if field == "temperature" else ""
+        written.append(
+            error_map(one.truth, shown, path, plane=one.plane, unit=unit, valid=one.valid, molten=molten, title=one.title)
+        )
+    return written
+
+
+def gradients(run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path) -> list[Path]:
+    """Gradients of truth and prediction and their difference: where it is blurred."""
+    from lasernet.viz.frames import gradient_maps
+
+    written = []
+    for row in rows:
+        one = scene(run, split, row)
+        path = folder / f"gradients-{one.stem}.png"
+        unit = "K" if split.data.task == "temperature" else ""
+        written.append(
+            gradient_maps(
+                one.truth, one.prediction, path, plane=one.plane, unit=unit, valid=one.valid, title=one.title
+            )
+        )
+    return written
+
+
+def front(run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path) -> list[Path]:
+    """The front: solidus and liquidus, the active region, and truth and prediction inside it.
+
+    Raises:
+        OptionError: for the temperature task, which has no colors to show there.
+    """
+    from lasernet.viz.front import front_figure
+
+    if split.data.task == "temperature":
+        raise OptionError("--what front shows colors at the front; this run predicts temperature: use predictions, error")
+    written = []
+    for row in rows:
+        one = scene(run, split, row)
+        written.append(
+            front_figure(
+                one.truth,
+                one.prediction,
+                folder / f"front-{one.stem}.png",
+                plane=one.plane,
+                temperature=one.batch["future_temperature"][0],
+                solidus=one.solidus,
+                liquidus=one.liquidus,
+                active=one.regions["active"],
+                newly_solid=one.regions["newly_solid"],
+                scores=one.mse(),
+                valid=one.valid,
+                name=one.title,
+            )
+        )
+    return written
+
+
+def histograms(run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path) -> list[Path]:
+    """How the values of each channel are distributed, in prediction and truth."""
+    from lasernet.viz.activations import channel_histograms
+
+    written = []
+    for row in rows:
+        one = scene(run, split, row)
+        fields = {"truth": one.truth, "prediction": one.prediction}
+        path = folder / f"histograms-{one.stem}.png"
+        written.append(channel_histograms(fields, path, valid=one.valid, title=one.title))
+    return written
+
+
+def activations(run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path) -> list[Path]:
+    """What the layers of a network answer to an item.
+
+    Raises:
+        OptionError: if the model records none.
+    """
+    from lasernet.viz.activations import activation_figure
+
+    record = getattr(run.model, "record_activations", None)
+    if record is None:
+        raise OptionError("--what activations: this model has no method record_activations(batch); leave it out")
+    written = []
+    for row in rows:
+        one = scene(run, split, row)
+        layers = {name: value[0].float().numpy() for name, value in record(split.fetch([row])).items()}
+        written.append(activation_figure(layers, folder / f"activations-{one.stem}.png", title=one.title))
+    return written
+
+
+FIGURES = {
+    "predictions": predictions,
+    "error": error,
+    "gradients": gradients,
+    "front": front,
+    "histograms": histograms,
+    "activations": activations,
+}

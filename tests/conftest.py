@@ -1,0 +1,70 @@
+"""What tests share: one thread each, small tracks, a working directory of their own."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lasernet.data.layout import create_file
+
+torch.set_num_threads(1)
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
+
+
+def write_track(
+    path: Path, *, frames: int = 8, shape: tuple[int, int, int] = (16, 6, 10), seed: int = 0, name: str = "track",
+    group: str | None = None,
+) -> Path:  # fmt: skip
+    """A small synthetic laser track: a hot spot that moves along x over a mosaic of colored grains."""
+    rng = np.random.default_rng(seed)
+    x, y, z = (np.arange(count) * 5e-6 for count in shape)
+    grid = np.stack(np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), np.arange(shape[2]), indexing="ij"))
+    seeds = rng.uniform(0, 1, (12, 3)) * np.array(shape)
+    before = ((grid[None] - seeds[:, :, None, None, None]) ** 2).sum(1).argmin(0) + 1
+    after = ((grid[None] - seeds[::-1, :, None, None, None] * 0.9) ** 2).sum(1).argmin(0) + 13
+    palette = rng.integers(20, 255, (25, 9)).astype(np.uint8)
+    melted = np.zeros(shape, dtype=bool)
+    with create_file(path, kind="laser") as out:
+        case = out.add_case(
+            name, x=x, y=y, z=z, t=np.arange(frames) * 1e-5, material="316L", solidus=1663.0, liquidus=1723.0,
+            front=(1663.0, 1723.0), scan_velocity=(1.0, 0.0, 0.0), ipf_key="unknown", group=group or name,
+            provenance={"made_for": "tests"}, fields=("temperature", "ipf", "grain_id"),
+        )  # fmt: skip
+        for frame in range(frames):
+            center = np.array([2.0 * frame - 2, shape[1] / 2, shape[2] - 1])
+            distance = np.sqrt(((grid - center[:, None, None, None]) ** 2).sum(0))
+            temperature = (300 + 2300 * np.exp(-((distance / 5.5) ** 2))).astype(np.float32)
+            molten = temperature > 1700
+            melted |= molten
+            grains = np.where(molten, 0, np.where(melted, after, before)).astype(np.int32)
+            ipf = np.where(molten, 0, np.moveaxis(palette[grains], -1, 0)).astype(np.uint8)
+            case.write_frame(frame, temperature=temperature, ipf=ipf, grain_id=grains)
+    return path
+
+
+@pytest.fixture(scope="session")
+def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A track of 8 frames, 16 x 6 x 10 cells."""
+    return write_track(tmp_path_factory.mktemp("data") / "track.h5")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory that is also the user's home."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def reference() -> Path:
+    """Reference data beside the project, where they are."""
+    if not REFERENCE.is_dir():
+        pytest.skip("no reference data beside the project")
+    return REFERENCE

@@ -60,7 +60,9 @@ class Option:
         try:
             if kind is bool:
                 if isinstance(value, str):
-                    return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()]
+                    return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
+                        value.lower()
+                    ]
                 if isinstance(value, bool):
                     return value
                 raise ValueError(value)
@@ -89,7 +91,7 @@ def options_of(target: Callable[..., object]) -> list[Option]:
 
     Parameters of base classes count when the constructor takes ``**kwargs`` for them.
     """
-    call = target.__init__ if isinstance(target, type) else target
+    call = _constructor(target)
     hints = get_type_hints(call, include_extras=True)
     found = []
     for parameter in inspect.signature(call).parameters.values():
@@ -100,8 +102,15 @@ def options_of(target: Callable[..., object]) -> list[Option]:
 
 def reserved_of(target: Callable[..., object]) -> tuple[str, ...]:
     """The parameters of a constructor that the engine fills in (see ``RESERVED``)."""
-    call = target.__init__ if isinstance(target, type) else target
-    return tuple(name for name in RESERVED if name in inspect.signature(call).parameters)
+    return tuple(name for name in RESERVED if name in inspect.signature(_constructor(target)).parameters)
+
+
+def _constructor(target: Callable[..., object]) -> Callable[..., object]:
+    """The function whose signature holds the options: the class's own or inherited ``__init__``."""
+    if not isinstance(target, type):
+        return target
+    found: Callable[..., object] = next(vars(cls)["__init__"] for cls in target.__mro__ if "__init__" in vars(cls))
+    return found
 
 
 def _option(parameter: inspect.Parameter, hint: object) -> Option:
@@ -142,9 +151,7 @@ def resolve(target: Callable[..., object], values: Mapping[str, object], *, what
     for name in values:
         if name not in known:
             raise OptionError(f"{what} has no option '{name}'; {suggestion(name, list(known))}")
-    return {
-        name: option.parse(values[name]) if name in values else option.default for name, option in known.items()
-    }
+    return {name: option.parse(values[name]) if name in values else option.default for name, option in known.items()}
 
 
 def parse_assignment(text: str) -> tuple[str, str, str]:

@@ -50,7 +50,9 @@ class Run:
         self.path = Path(path)
         file = self.path / CONFIG
         if not file.is_file():
-            raise RunError(f"{self.path} is no run: it has no {CONFIG}; expected a directory that 'lasernet train' made")
+            raise RunError(
+                f"{self.path} is no run: it has no {CONFIG}; expected a directory that 'lasernet train' made"
+            )
         config = read_json(file)
         sections = ("model", "data", "loss", "training", "environment")
         if not (

@@ -14,12 +14,16 @@ from torch import Tensor
 
 from lasernet.errors import RunError
 
+NOTES = "lasernet"  # the entry of the file's metadata that holds ours, as JSON
+
 
 def pack(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
     """A safetensors file as bytes; its metadata holds the hash of the tensors."""
     plain = {name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in sorted(tensors.items())}
     notes = dict(metadata or {})
-    return save(plain, metadata={**notes, "sha256": _digest(plain, notes)})
+    # One entry, because the library writes several in no particular order and equal weights should be equal files.
+    described = json.dumps({**notes, "sha256": _digest(plain, notes)}, sort_keys=True)
+    return save(plain, metadata={NOTES: described})
 
 
 def unpack(content: bytes, *, source: str) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -31,10 +35,11 @@ def unpack(content: bytes, *, source: str) -> tuple[dict[str, Tensor], dict[str,
     try:
         tensors = load(content)
         length = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+        metadata = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][NOTES])
+        expected = metadata.pop("sha256")
     except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, OverflowError) as error:
         raise RunError(f"{source}: not a readable weights file ({error}); restore it or train again") from None
-    if metadata.pop("sha256", None) != _digest(tensors, metadata):
+    if expected != _digest(tensors, metadata):
         raise RunError(f"{source}: its content does not match its hash; restore it from a copy or train again")
     return tensors, metadata
 

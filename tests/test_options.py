@@ -72,7 +72,7 @@ def test_resolve_fills_in_the_defaults() -> None:
 
 @pytest.mark.parametrize("text", ["model.width", "width=3", "=", "a.=3", ".b=3", ""])
 def test_an_assignment_of_another_form_is_refused(text: str) -> None:
-    with pytest.raises(OptionError, match="section.key=value"):
+    with pytest.raises(OptionError, match=r"section\.key=value"):
         parse_assignment(text)
 
 

@@ -25,8 +25,7 @@ VERBS = {
     "sample": "Draw samples from a run, or predict test items with it.",
     "gridsearch": "Many runs and one table.",
 }
-UsageError = typer.BadParameter.__mro__[1]
-ClickException = typer.BadParameter.__mro__[2]
+ClickException: Any = typer.BadParameter.__mro__[2]  # typer vendors click and does not export it
 PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "no_args_is_help": True}
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -141,7 +140,9 @@ def guarded(work: Callable[[], int], settings: Settings, *, speak: bool = True) 
         if settings.debug:
             raise
         place = f" '{error.filename}'" if error.filename else ""
-        say_error(f"the system refused{place}: {error.strerror or error}; expected room and permission; mend it and retry")
+        say_error(
+            f"the system refused{place}: {error.strerror or error}; expected room and permission; mend it and retry"
+        )
         return 2
     except BaseException as error:
         if getattr(error, "exit_code", None) is not None:  # a signal, or a worker that has spoken

@@ -128,7 +128,7 @@ def verify(
             result(json.dumps(check))
     else:
         _table(["check", "value", "reference", "tolerance", "ok"], [[*check.values()] for check in checks])
-    failed = [check["name"] for check in checks if not check["ok"]]
+    failed = [str(check["name"]) for check in checks if not check["ok"]]
     if failed:
         raise CheckFailed(f"{file}: {len(failed)} of {len(checks)} checks failed ({', '.join(failed[:5])})")
 
@@ -160,7 +160,7 @@ def _table(columns: list[str], rows: list[list[Any]]) -> None:
 
 
 def _describe(content: dict[str, Any]) -> None:
-    cases = content.pop("cases")
+    cases: Any = content.pop("cases")
     _table(["file", ""], [[key, value] for key, value in content.items()])
     for case in cases if isinstance(cases, list) else cases.values():
         fields = case.pop("fields")

@@ -105,50 +105,67 @@ def _csv(results: list[dict[str, Any]]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def _number(value: object) -> str:
+def _number(value: object, form: str = ".4g") -> str:
     if value is None:
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return format(value, form) if isinstance(value, float) else str(value)
+
+
+def _interval(values: dict[str, Any] | None) -> str:
+    if not values:
+        return "–"
+    mean, low, high = (_number(values.get(key), ".3f") for key in ("mse", "low", "high"))
+    return f"{mean} [{low}, {high}]"
 
 
 def _table(results: list[dict[str, Any]]) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
     for one in results:
         parts = one["splits"] if "splits" in one else {one["split"]: one}
         for split, part in parts.items():
-            table = Table(title=f"{one['run']}  {split}: {part['items']} items", title_justify="left")
-            regions = list(part["metrics"])
-            table.add_column("MSE")
-            for region in regions:
-                table.add_column(region, justify="right")
-            table.add_row(one["model"], *(_number(part["metrics"][r].get("mse")) for r in regions), style="bold")
-            for label, values in part["baselines"].items():
-                table.add_row(label, *(_number(values[r].get("mse")) for r in regions))
-            table.add_section()
-            for label, skill in part["skill"].items():
-                cells = [
-                    f"{_number(skill[r].get('mse'))} [{_number(skill[r].get('low'))}, {_number(skill[r].get('high'))}]"
-                    if r in skill
-                    else "–"
-                    for r in regions
-                ]
-                table.add_row(f"skill against {label}", *cells)
-            table.add_section()
-            table.add_row("cells", *(_number(part["metrics"][r].get("cells")) for r in regions))
-            if "improvement" in one:
-                better = one["improvement"]
-                cells = [f"{_number(better.get(r, {}).get('percent'))} %" if r in better else "–" for r in regions]
-                table.add_row(f"better than {better['over']}", *cells)
-            console.print(table)
-            note = part.get("intervals") or {}
-            console.print(f"skill = 1 - MSE/MSE(baseline), 95 % intervals: {note.get('count')} blocks of "
-                          f"{note.get('unit')}, {note.get('scope')}")  # fmt: skip
+            _print_part(console, one, split, part)
+        better = one.get("improvement")
+        if better and "reason" in better:
+            console.print(f"not compared with {better['over']}: {better['reason']}")
+        elif better:
+            cells = []
+            for region in part["metrics"]:
+                percent, low, high = (_number(better[region][key], ".2f") for key in ("percent", "low", "high"))
+                cells.append(f"{region} {percent} % [{low}, {high}]")
+            console.print(f"MSE lower than that of {better['over']} by: {'; '.join(cells)}", soft_wrap=True)
         cost = one["cost"]
         memory = cost["peak_memory_bytes"]
         console.print(
-            f"{cost['parameters']:,} parameters, trained in {_number(cost['train_seconds'])} s, "
-            f"peak memory {_number(memory and memory / 2**20)} MiB\n"
+            f"{cost['parameters']:,} parameters, trained in {_number(cost['train_seconds'], '.0f')} s, "
+            f"peak memory {_number(memory and memory / 2**20, '.0f')} MiB\n"
+        )
+
+
+def _print_part(console: Any, one: dict[str, Any], split: str, part: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    regions = list(part["metrics"])
+    errors = Table(title=f"{one['run']}: MSE on {part['items']} {split} items", title_justify="left")
+    skills = Table(title="skill of the run against each baseline [95 % interval]", title_justify="left")
+    for table in (errors, skills):
+        table.add_column("", no_wrap=True)
+        for region in regions:
+            table.add_column(region, justify="right", no_wrap=True)
+    errors.add_row(one["model"], *(_number(part["metrics"][r].get("mse")) for r in regions), style="bold")
+    for label, values in part["baselines"].items():
+        errors.add_row(label, *(_number(values[r].get("mse")) for r in regions))
+    errors.add_section()
+    errors.add_row("cells", *(_number(part["metrics"][r].get("cells")) for r in regions))
+    for label, skill in part["skill"].items():
+        skills.add_row(label, *(_interval(skill.get(r)) for r in regions))
+    console.print(errors)
+    console.print(skills)
+    note = part.get("intervals")
+    if note:
+        console.print(
+            f"skill = 1 - MSE/MSE(baseline); intervals from {note.get('count')} blocks ({note.get('unit')}), "
+            f"{note.get('scope')}",
+            soft_wrap=True,
         )

@@ -13,4 +13,6 @@ app = typer.Typer(context_settings=HELP, **{**PLAIN, "no_args_is_help": False})
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def gridsearch() -> None:
     """Many runs and one table (not built yet)."""
-    raise OptionError("gridsearch is not built yet; until then call 'lasernet train' in a loop and 'lasernet eval' on all")
+    raise OptionError(
+        "gridsearch is not built yet; until then call 'lasernet train' in a loop and 'lasernet eval' on all"
+    )

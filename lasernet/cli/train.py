@@ -23,7 +23,8 @@ from lasernet.options import parse_assignment
 from lasernet.registry import MODELS, suggestion
 
 RESUME = Annotated[
-    str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run: its path, 'latest', or 'auto' with --out.")
+    str | None,
+    typer.Option("--resume", metavar="RUN", help="Go on with a run: its path, 'latest', or 'auto' with --out."),
 ]
 SHARED: dict[str, tuple[Any, str]] = {
     "data": (list[str] | None, "HDF5 file; repeat for several. Left out: the task's default data."),
@@ -141,7 +142,7 @@ def run_training(
     from lasernet.engine.launch import WorkerFailed
     from lasernet.engine.train import find_resumable, train
 
-    arguments = {"data": values.get("data") or (), "out": out, "source": source, **shared}
+    arguments: dict[str, Any] = {"data": values.get("data") or (), "out": out, "source": source, **shared}
     if dry_run:
         from lasernet.engine.dry import describe_training
 

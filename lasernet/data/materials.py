@@ -75,9 +75,7 @@ def find_material(name: str) -> Material:
     )
 
 
-def choose_material(
-    name: str | None, t_solidus: float | None, t_liquidus: float | None
-) -> tuple[Material, bool]:
+def choose_material(name: str | None, t_solidus: float | None, t_liquidus: float | None) -> tuple[Material, bool]:
     """The material that was asked for, by name or by two temperatures in K, and whether it was assumed.
 
     Raises:

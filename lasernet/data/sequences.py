@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -113,9 +113,7 @@ class FrameData:
                 "expected one size in all files; train on one grid at a time, or choose another --plane"
             )
 
-    def _cut(
-        self, ratio: str, split_by: str, windows: str, first_frame: int, seed: int
-    ) -> dict[str, NDArray[np.void]]:
+    def _cut(self, ratio: str, split_by: str, windows: str, first_frame: int, seed: int) -> dict[str, NDArray[np.void]]:
         owner: dict[str, str] = {}
         if split_by != "time":
             owner = assign_groups(self.groups, ratio=ratio, seed=seed if split_by == "random" else None)
@@ -123,9 +121,7 @@ class FrameData:
         for index, track in enumerate(self.tracks):
             frames = track.case.shape[0]
             if split_by == "time":
-                targets = time_targets(
-                    frames, self.seq_length, ratio=ratio, windows=windows, first_frame=first_frame
-                )
+                targets = time_targets(frames, self.seq_length, ratio=ratio, windows=windows, first_frame=first_frame)
             else:
                 skip = 1 if windows == "legacy" else 0
                 every = list(range(first_frame + self.seq_length + skip, frames))
@@ -207,12 +203,12 @@ class Track:
         self.case = file.cases[name]
         axes = {"x": self.case.x, "y": self.case.y, "z": self.case.z}
         self.spacing = {key: float(axis[1] - axis[0]) if len(axis) > 1 else 1.0 for key, axis in axes.items()}
-        self._frames: dict[int, tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]] = {}
+        self._frames: dict[
+            int, tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]
+        ] = {}
         self._derived: dict[tuple[str, int], NDArray[np.generic]] = {}
 
-    def frame(
-        self, index: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
+    def frame(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
         """Temperature (K; the solidus where there is no point), ipf, molten and valid volumes of a frame."""
         if index not in self._frames:
             case = self._open()
@@ -261,7 +257,8 @@ class Track:
             )
         volume = self._derived[key]
         image = _slice(volume if volume.ndim == 4 else volume[None], plane, position)
-        return image.astype(np.float32) / 255 if image.dtype == np.uint8 else image.astype(np.float32)
+        values: NDArray[np.float32] = image.astype(np.float32)
+        return values / np.float32(255) if image.dtype == np.uint8 else values
 
     def labels(self, index: int) -> NDArray[np.int64]:
         """Grain labels of a frame, 0 = molten or missing: ids where known, else one number per colour."""
@@ -281,9 +278,9 @@ class Track:
         return self.case
 
 
-def _slice(volume: NDArray[np.generic], plane: str, position: int) -> NDArray[np.generic]:
+def _slice(volume: NDArray[Any], plane: str, position: int) -> NDArray[Any]:
     """Cut (C, X, Y, Z) at a position of the plane's fixed axis into an image (C, rows, columns)."""
-    image = volume.take(position, axis=1 + FIXED_AXIS[plane])
+    image: NDArray[Any] = volume.take(position, axis=1 + FIXED_AXIS[plane])
     return np.ascontiguousarray(image.swapaxes(1, 2))
 
 

@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from lasernet.data.patient_file import CalmThread, PatientFile
 from lasernet.data.structure import (
     AXES,
     DTYPES,
@@ -58,6 +60,8 @@ class CaseWriter:
         *,
         compact: bool,
         events: list[tuple[str, int]],
+        disk: PatientFile,
+        thread: CalmThread,
     ) -> None:
         self.name = name
         self.axes = axes
@@ -65,6 +69,7 @@ class CaseWriter:
         self.attributes = dict(attributes)
         self.fields = tuple(field for field in FIELDS if field in fields and field != "mask")
         self._group, self._compact, self._events = group, compact, events
+        self._disk, self._thread = disk, thread
         self._digests: dict[str, dict[int, bytes]] = {field: {} for field in self.fields}
         self._masks: dict[int, NDArray[np.uint8]] = {}
         events.append((name, -1))
@@ -112,13 +117,14 @@ class CaseWriter:
         for field, volume in given.items():
             if volume is not None:
                 stored = _storable(field, volume, valid, where)
-                self._datasets[field][index] = stored
+                self._thread.do(partial(self._datasets[field].__setitem__, index, stored))
                 self._digests[field][index] = _digest(stored)
         if valid is not None and not valid.all():
             self._masks[index] = np.packbits(valid)
         else:
             self._masks.pop(index, None)
         self._events.append((self.name, index))
+        self._disk.raise_problem()
 
     def finish(self) -> str:
         """Write the mask, if one is needed, and the attributes; return the content hash."""
@@ -152,7 +158,7 @@ class CaseWriter:
 
     def volumes(self, index: int) -> dict[str, NDArray[Any]]:
         """What was stored of a frame, ready for ``write_frame``."""
-        found = {field: self._datasets[field][index] for field in self.fields}
+        found = {field: self._thread.do(partial(self._datasets[field].__getitem__, index)) for field in self.fields}
         if index in self._masks:
             found["mask"] = self._unpack(index)
         return found
@@ -222,8 +228,10 @@ class FileWriter:
         self._kind = kind
         self._events: list[tuple[str, int]] = []  # (case, −1 for its start or a frame), as they came
         self.cases: list[CaseWriter] = []
-        self._file = h5py.File(path, "w", libver=LIBRARY)
-        self._file.create_group("cases")
+        self._disk = PatientFile(path)
+        self._thread = CalmThread()
+        self._file = self._thread.do(partial(h5py.File, self._disk, "w", libver=LIBRARY))
+        self._thread.do(partial(self._file.create_group, "cases"))
 
     def add_case(
         self,
@@ -286,10 +294,29 @@ class FileWriter:
             raise DataError(str(problem)) from None
         if not np.isfinite(attributes["scan_velocity"]).all():
             raise DataError(f"{where} has a scan velocity that is not finite")
-        folder = self._file["cases"].create_group(name)
-        writer = CaseWriter(folder, name, axes, attributes, fields, compact=self._compact, events=self._events)
+        writer = self._thread.do(partial(self._start, name, axes, attributes, fields))
         self.cases.append(writer)
         return writer
+
+    def _start(
+        self,
+        name: str,
+        axes: Mapping[str, NDArray[np.float64]],
+        attributes: Mapping[str, Any],
+        fields: Sequence[str],
+    ) -> CaseWriter:
+        folder = self._file["cases"].create_group(name)
+        return CaseWriter(
+            folder,
+            name,
+            axes,
+            attributes,
+            fields,
+            compact=self._compact,
+            events=self._events,
+            disk=self._disk,
+            thread=self._thread,
+        )
 
     @property
     def canonical(self) -> bool:
@@ -300,12 +327,16 @@ class FileWriter:
         """Complete all cases and close the file."""
         if not self.cases:
             raise DataError("no case was added; expected at least one")
+        self._thread.do(self._finish)
+        self.close()
+        self._disk.raise_problem()
+
+    def _finish(self) -> None:
         hashes = {case.name: case.finish() for case in self.cases}
         root = {"format": "lasernet", "layout_version": LAYOUT_VERSION, "kind": self._kind}
         for key, value in root.items():
             self._file.attrs[key] = value
         self._file.attrs["content_hash"] = file_hash(self._kind, hashes)
-        self._file.close()
 
     def rewrite(self, path: Path) -> FileWriter:
         """Write the same cases and frames once more, by name and time: equal content gives equal bytes."""
@@ -329,9 +360,11 @@ class FileWriter:
         return other
 
     def close(self) -> None:
-        """Close without completing."""
-        with contextlib.suppress(Exception):  # a full disk fails here a second time; the first error is the news
-            self._file.close()
+        """Close without completing; may be called again."""
+        if not self._disk.closed:
+            self._thread.do(self._file.close)
+            self._thread.end()
+            self._disk.close()
 
 
 @contextmanager

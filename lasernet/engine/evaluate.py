@@ -69,7 +69,7 @@ def evaluate(
 
 def evaluate_many(runs: Sequence[Path | str], **options: Any) -> list[dict[str, Any]]:
     """Evaluate several runs; each from the second on also tells its improvement over the first in %."""
-    results = []
+    results: list[dict[str, Any]] = []
     first: Scored | None = None
     for path in runs:
         result, scored = _evaluate(load_run(path, checkpoint=options["checkpoint"], device=options["device"]), options)
@@ -160,7 +160,10 @@ def _cost(loaded: LoadedRun) -> dict[str, Any]:
     return {
         "parameters": count_parameters(loaded.model),
         "train_seconds": last.get("seconds"),
-        "peak_memory_bytes": max((row["peak_memory_bytes"] for row in rows if row.get("peak_memory_bytes")), default=None),
+        "train_cpu_seconds": last.get("cpu_seconds"),
+        "peak_memory_bytes": max(
+            (row["peak_memory_bytes"] for row in rows if row.get("peak_memory_bytes")), default=None
+        ),
     }
 
 

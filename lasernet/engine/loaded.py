@@ -174,9 +174,7 @@ def load_baselines(run: Run, task: Task) -> dict[str, Model]:
     return models
 
 
-def open_dataset(
-    data: str | Path | Sequence[str | Path] = (), task: str = "microstructure", **options: object
-) -> Any:
+def open_dataset(data: str | Path | Sequence[str | Path] = (), task: str = "microstructure", **options: object) -> Any:
     """Open files as the data of a task, split and ready to make batches.
 
     Args:

@@ -44,7 +44,7 @@ def stream(split: object, batches: Sequence[Rows], *, workers: int) -> Iterator[
     """The batches of a split in the given order, read ahead by ``workers`` processes."""
     loader: DataLoader[Batch] = DataLoader(
         _Fetch(split),
-        sampler=batches,  # type: ignore[arg-type]
+        sampler=batches,
         batch_size=None,
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),  # its own, so that the global one is left alone

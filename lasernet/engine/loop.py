@@ -63,7 +63,7 @@ class Loop:
         self.steps = settings.epochs * self.steps_per_epoch if self.phases else 0
         if settings.max_steps:
             self.steps = min(self.steps, settings.max_steps)
-        self._session = self._saved = time.monotonic()
+        self._session, self._saved = (time.monotonic(), time.process_time()), time.monotonic()
 
     # -- the loop ----------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ class Loop:
             Diverged: if a loss or a weight is not finite; nothing of it is saved.
         """
         self.stop.deferred = True
-        self._session = self._saved = time.monotonic()
+        self._session, self._saved = (time.monotonic(), time.process_time()), time.monotonic()
         try:
             updates: Iterator[list[Batch]] = iter(())
             while True:
@@ -178,7 +178,9 @@ class Loop:
         optimizer.step()
 
     def _diverged(self, what: str, batch: Batch | None) -> None:
-        bad = [name for name, value in (batch or {}).items() if value.is_floating_point() and not value.isfinite().all()]
+        bad = [
+            name for name, value in (batch or {}).items() if value.is_floating_point() and not value.isfinite().all()
+        ]
         epoch = self.progress.step // self.steps_per_epoch + 1
         cause = f"the data are not finite in '{bad[0]}'" if bad else "the data are finite"
         raise Diverged(
@@ -195,7 +197,8 @@ class Loop:
             parameter.requires_grad_(id(parameter) in allowed)
 
     def _optimizer(self, phase: Phase) -> torch.optim.Optimizer:
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[self.settings.optimizer]
+        kinds: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+        kind = kinds[self.settings.optimizer]
         parameters = [parameter for parameter in phase.trains.parameters() if parameter.requires_grad]
         betas = (self.settings.beta1, self.settings.beta2)
         return kind(parameters, lr=self.settings.lr, betas=betas, weight_decay=self.settings.weight_decay)
@@ -228,6 +231,7 @@ class Loop:
         progress.sums, progress.items = {}, {}
         self._clock()
         row |= {"seconds": round(progress.seconds, 3), "peak_memory_bytes": peak_memory(self.processes.device)}
+        row["cpu_seconds"] = round(self.processes.sum([progress.cpu_seconds])[0], 3)
         self.rows.append(row)
         if self.processes.is_main:
             if better:
@@ -288,9 +292,10 @@ class Loop:
                 self._diverged(f"weight '{name}' is not finite", None)
 
     def _clock(self) -> None:
-        now = time.monotonic()
-        self.progress.seconds += now - self._session
-        self._session = now
+        wall, cpu = time.monotonic(), time.process_time()
+        self.progress.seconds += wall - self._session[0]
+        self.progress.cpu_seconds += cpu - self._session[1]
+        self._session = (wall, cpu)
 
 
 def peak_memory(device: torch.device) -> int:

@@ -33,10 +33,10 @@ class Processes:
         if found > 1 and wanted not in (1, found):
             raise OptionError(f"--num-processes {wanted}, but the launcher started {found}; make them equal")
         device = settings.device
-        available = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-        if device in available and not available[device]():
+        available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        if not available.get(device, True):
             raise OptionError(f"--device {device}: torch {torch.__version__} finds none here; use --device cpu")
-        cpu = device == "cpu" or not any(check() for check in available.values())
+        cpu = device == "cpu" or not any(available.values())
         if settings.precision == "fp16" and cpu:
             raise OptionError("--precision fp16 needs a GPU; on the CPU use bf16 or fp32")
         if found == 1:

@@ -21,7 +21,7 @@ class Progress:
         best, best_epoch: lowest validation loss so far and its epoch.
         worse_epochs: epochs since then, for early stopping.
         plateau_epochs, halvings: state of the plateau schedule.
-        seconds: wall time of training in all sessions.
+        seconds, cpu_seconds: wall time and processor time of training in all sessions.
         sums, items: log columns of the running epoch, as sums over items.
         scaler: scale and growth counter of fp16 gradients.
     """
@@ -34,6 +34,7 @@ class Progress:
     plateau_epochs: int = 0
     halvings: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     sums: dict[str, float] = field(default_factory=dict)
     items: dict[str, float] = field(default_factory=dict)
     scaler: dict[str, float] = field(default_factory=dict)

@@ -89,7 +89,7 @@ def train(
     if run.finished:
         return run.path
     free = {name: options[name] for name in FREE_ON_RESUME if name in options}
-    settings = Training(**{**run.config["training"], **free})  # type: ignore[arg-type]
+    settings = Training(**{**run.config["training"], **free})
     return _run_all(run, settings, stop, reporter)
 
 
@@ -196,7 +196,7 @@ def _run_all(run: Run, settings: Training, stop: StopRequest, reporter: Reporter
 def train_worker(path: Path, settings: Mapping[str, object], stop: StopRequest, reporter: Reporter) -> None:
     """One process of several: what ``lasernet.cli.worker`` calls."""
     run = Run(path)
-    _run_all(run, Training(**{**run.config["training"], **settings}), stop, reporter)  # type: ignore[arg-type]
+    _run_all(run, Training(**{**run.config["training"], **settings}), stop, reporter)
 
 
 def _train_here(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) -> Path:
@@ -312,5 +312,3 @@ def _plain_memory_errors(settings: Training) -> Iterator[None]:
             f"use --batch-size {half} --accumulate {settings.accumulate * 2} (the same updates in less memory), "
             "--precision bf16, or --no-preload"
         ) from None
-
-

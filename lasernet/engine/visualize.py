@@ -46,7 +46,9 @@ def visualize(
         try:
             run.figures.mkdir(exist_ok=True)
         except OSError as error:
-            raise RunError(f"{run.figures} cannot be made ({error.strerror}); copy the run to a writable place") from None
+            raise RunError(
+                f"{run.figures} cannot be made ({error.strerror}); copy the run to a writable place"
+            ) from None
     names = list(what)
     written: list[Path] = []
     if form == "png" and ("losses" in names or "all" in names):
@@ -87,9 +89,7 @@ def _names(loaded: LoadedRun, names: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def choose_items(
-    split: Any, *, item: int | None, position: int | None, timestep: int | None, n: int
-) -> list[int]:
+def choose_items(split: Any, *, item: int | None, position: int | None, timestep: int | None, n: int) -> list[int]:
     """Rows of a split.
 
     Raises:

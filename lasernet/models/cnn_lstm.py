@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from lasernet.models.frame_network import FrameNetwork, check_sizes
 from lasernet.nn.convlstm import ConvLSTM
@@ -15,6 +15,9 @@ class CNNLSTM(FrameNetwork):
 
     486,505 parameters; 440,425 without skips. A second layer adds 295,168.
     """
+
+    # Without a warm-up, this rate ends at a tenth more validation error.
+    defaults: ClassVar[dict[str, object]] = {"epochs": 40, "lr": 3e-3, "warmup_steps": 100}
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ PAPER: dict[str, object] = {
     "early_stopping": 25,
     "schedule": "none",
     "optimizer": "adam",
+    "warmup_steps": 0,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from torch import Tensor
 
@@ -26,6 +26,8 @@ class PredRNN(FrameNetwork):
     kept to reproduce its counts and results: its spatio-temporal memory reaches no output, so that 884,736 of
     these parameters never learn anything.
     """
+
+    defaults: ClassVar[dict[str, object]] = {"epochs": 40, "lr": 2e-3, "warmup_steps": 100}
 
     def __init__(
         self,

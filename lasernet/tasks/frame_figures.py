@@ -73,7 +73,7 @@ def scene(run: Answering, split: FrameSplit, row: int) -> Scene:
     place = 1e6 * float(getattr(track.case, fixed)[int(item["slice"])])
     time = 1e6 * float(track.case.t[int(item["frame"])])
     return Scene(
-        title=f"{case}, {data.plane} slice {item['slice']} ({fixed} = {place:.0f} µm), frame {item['frame']} ({time:.0f} µs)",
+        title=f"{case}, {data.plane} at {fixed} = {place:.0f} µm, frame {item['frame']} at {time:.0f} µs",
         stem=f"{case.replace('/', '-')}-t{item['frame']:03d}-s{item['slice']:03d}",
         plane=Plane(spacing=spacing, origin=(origin[0], origin[1]), axes=axes),
         batch={name: value[0].numpy() for name, value in batch.items()},
@@ -117,7 +117,9 @@ def error(run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path) 
         path = folder / f"error-{one.stem}.png"
         unit = "K" if field == "temperature" else ""
         written.append(
-            error_map(one.truth, shown, path, plane=one.plane, unit=unit, valid=one.valid, molten=molten, title=one.title)
+            error_map(
+                one.truth, shown, path, plane=one.plane, unit=unit, valid=one.valid, molten=molten, title=one.title
+            )
         )
     return written
 
@@ -132,9 +134,7 @@ def gradients(run: Answering, split: FrameSplit, rows: Sequence[int], folder: Pa
         path = folder / f"gradients-{one.stem}.png"
         unit = "K" if split.data.task == "temperature" else ""
         written.append(
-            gradient_maps(
-                one.truth, one.prediction, path, plane=one.plane, unit=unit, valid=one.valid, title=one.title
-            )
+            gradient_maps(one.truth, one.prediction, path, plane=one.plane, unit=unit, valid=one.valid, title=one.title)
         )
     return written
 
@@ -148,7 +148,9 @@ def front(run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path) 
     from lasernet.viz.front import front_figure
 
     if split.data.task == "temperature":
-        raise OptionError("--what front shows colors at the front; this run predicts temperature: use predictions, error")
+        raise OptionError(
+            "--what front shows colors at the front; this run predicts temperature: use predictions, error"
+        )
     written = []
     for row in rows:
         one = scene(run, split, row)
@@ -176,11 +178,24 @@ def histograms(run: Answering, split: FrameSplit, rows: Sequence[int], folder: P
     from lasernet.viz.activations import channel_histograms
 
     written = []
+    kelvin = split.data.task == "temperature"
+    names = (
+        ["T"] if kelvin else [f"IPF-{direction} {color}" for direction in "XYZ" for color in ("red", "green", "blue")]
+    )
     for row in rows:
         one = scene(run, split, row)
-        fields = {"truth": one.truth, "prediction": one.prediction}
         path = folder / f"histograms-{one.stem}.png"
-        written.append(channel_histograms(fields, path, valid=one.valid, title=one.title))
+        written.append(
+            channel_histograms(
+                one.truth,
+                one.prediction,
+                path,
+                names=names,
+                unit="K" if kelvin else "",
+                valid=one.valid,
+                title=one.title,
+            )
+        )
     return written
 
 
@@ -190,7 +205,7 @@ def activations(run: Answering, split: FrameSplit, rows: Sequence[int], folder: 
     Raises:
         OptionError: if the model records none.
     """
-    from lasernet.viz.activations import activation_figure
+    from lasernet.viz.activations import activation_figure, activation_histograms
 
     record = getattr(run.model, "record_activations", None)
     if record is None:
@@ -199,7 +214,11 @@ def activations(run: Answering, split: FrameSplit, rows: Sequence[int], folder: 
     for row in rows:
         one = scene(run, split, row)
         layers = {name: value[0].float().numpy() for name, value in record(split.fetch([row])).items()}
-        written.append(activation_figure(layers, folder / f"activations-{one.stem}.png", title=one.title))
+        aspect = one.plane.aspect(one.valid.shape)
+        written.append(
+            activation_figure(layers, folder / f"activations-{one.stem}.png", aspect=aspect, title=one.title)
+        )
+        written.append(activation_histograms(layers, folder / f"activation-histograms-{one.stem}.png", title=one.title))
     return written
 
 

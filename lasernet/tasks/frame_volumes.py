@@ -106,8 +106,8 @@ def write_vti(run: Answering, split: FrameSplit, anchor: np.void, folder: Path) 
         "truth": truth,
         "squared_error": np.square(volume - truth).mean(0),
         "temperature": temperature,
-        "molten": molten.astype(np.uint8),
-        "valid": valid.astype(np.uint8),
+        "molten": molten,
+        "valid": valid,
     }
     case = track.case
     origin = (float(case.x[0]), float(case.y[0]), float(case.z[0]))
@@ -143,7 +143,9 @@ def write_gif(run: Answering, split: FrameSplit, anchor: np.void, folder: Path) 
     answers = dict(zip(items["frame"][rows].tolist(), predict_rows(run, split, rows.tolist()), strict=True))
     views = [track.view(frame, data.plane, position) for frame in range(track.case.shape[0])]
     temperature = np.stack([view[0][0] for view in views])
-    truth = temperature[:, None] if data.task == "temperature" else np.stack([view[1] for view in views]) / np.float32(255)
+    truth = (
+        temperature[:, None] if data.task == "temperature" else np.stack([view[1] for view in views]) / np.float32(255)
+    )
     rows_axis, columns_axis = IMAGE_AXES[data.plane]
     plane = Plane(
         spacing=(track.spacing[rows_axis], track.spacing[columns_axis]),
@@ -159,7 +161,6 @@ def write_gif(run: Answering, split: FrameSplit, anchor: np.void, folder: Path) 
             plane=plane,
             times=track.case.t,
             temperature=temperature,
-            solidus=track.case.solidus,
             liquidus=track.case.liquidus,
             valid=np.stack([view[3][0] for view in views]),
         )

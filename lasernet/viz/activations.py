@@ -155,7 +155,7 @@ def _histograms(
         for index, (key, field) in enumerate(fields.items()):
             share = np.histogram(field, bins=edges)[0] / max(1, field.size)
             axes.stairs(share, edges, fill=index == 0, color=CYCLE[index], alpha=0.35 if index == 0 else 1.0, label=key)
-        axes.set(yscale="log", xlim=(edges[0], edges[-1]))
+        axes.set(yscale="log" if values else "linear", xlim=(edges[0], edges[-1]))
         axes.set_title(name, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
         if column == 0:

@@ -18,7 +18,7 @@ from lasernet.viz.frames import DIRECTIONS, temperature_limits
 from lasernet.viz.panels import MICRO, Plane
 from lasernet.viz.style import INK, MASKED, QUIET, TEMPERATURE_MAP
 
-WIDTH = 720  # pixels that a slice is drawn wide, as near as whole pixels per cell come
+WIDTH, HEIGHT = 720, 320  # the most pixels of a slice, as near as whole pixels per cell come
 PALETTE = 256
 EMPTY = "#F2F2F2"
 
@@ -55,9 +55,10 @@ def slice_animation(
         )
     if direction.upper() not in DIRECTIONS:
         raise OptionError(f"no IPF direction named '{direction}'; choose X, Y or Z")
-    known = np.broadcast_to(True if valid is None else valid.astype(bool), (frames, *shape))
-    limits = temperature_limits(*truth[:, 0], valid=known.all(axis=0)) if channels == 1 else (0.0, 1.0)
-    columns = max(1, round(WIDTH / shape[1]))
+    everywhere = np.ones(shape, dtype=bool)
+    known = np.broadcast_to(everywhere if valid is None else valid.astype(bool), (frames, *shape))
+    limits = temperature_limits(*truth[:, 0], valid=np.asarray(known.all(axis=0))) if channels == 1 else (0.0, 1.0)
+    columns = max(1, round(min(WIDTH, HEIGHT * plane.aspect((shape[0], shape[1]))) / shape[1]))
     scale = max(1, round(columns * plane.spacing[0] / plane.spacing[1])), columns
 
     def panel(field: np.ndarray | None, frame: int) -> Image.Image:
@@ -90,7 +91,8 @@ def _colors(field: np.ndarray, known: np.ndarray, *, direction: str, limits: tup
         colors = matplotlib.colormaps[TEMPERATURE_MAP](Normalize(*limits, clip=True)(field[0]))[..., :3]
     gray = np.array(to_rgb(MASKED))
     shown = (known & np.isfinite(field).all(axis=0))[..., None]
-    return np.rint(255 * np.clip(np.where(shown, np.nan_to_num(colors), gray), 0, 1)).astype(np.uint8)
+    image: np.ndarray = np.rint(255 * np.clip(np.where(shown, np.nan_to_num(colors), gray), 0, 1)).astype(np.uint8)
+    return image
 
 
 def _crossing(values: np.ndarray, level: float, scale: tuple[int, int]) -> np.ndarray:

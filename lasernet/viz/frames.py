@@ -87,8 +87,7 @@ def prediction_panels(
             (("truth", truth, molten), ("prediction", prediction, melt), ("absolute error", None, molten))
         ):
             axes = grid[row, column]
-            lowest = stacked and column == 2 or not stacked and row == 2
-            prepare(axes, shape, plane, rows=stacked or column == 0, columns=lowest and not stacked)
+            prepare(axes, shape, plane, rows=stacked or column == 0, columns=not stacked and row == 2)
             if colors is None:
                 drawn = paint_values(axes, errors[row], plane, colormap=ERROR_MAP, limits=limits, valid=known)
                 outline(axes, melts & known, plane, color="#333333", width=0.6)

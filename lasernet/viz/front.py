@@ -62,10 +62,10 @@ def front_figure(
         solidus, liquidus: K.
         active: cells molten at t where a decision is made, (H, W) bool.
         newly_solid: cells molten at t and solid at t + 1, (H, W) bool.
-        scores: MSE by region, for the title.
+        scores: MSE by region, told above the temperature.
         direction: whose colors are shown: X, Y or Z; the error is the mean over all nine channels.
         valid: cells with data, (H, W) bool; left out: all.
-        name: begins the title.
+        name: the title.
 
     Raises:
         OptionError: if the direction is none of the three.
@@ -81,10 +81,11 @@ def front_figure(
     part, inner = plane.window(rows, columns), (rows.stop - rows.start, columns.stop - columns.start)
     squares = np.square(prediction - truth).mean(axis=0)
 
-    told = ",  ".join(f"{key} {value:.4f}" if np.isfinite(value) else f"{key} –" for key, value in scores.items())
-    title = "    ".join(part for part in (name, f"MSE  {told}") if part)
+    told = ",  ".join(
+        f"{key.replace('_', ' ')} {value:.4f}" if np.isfinite(value) else f"{key} –" for key, value in scores.items()
+    )
     stacked = part.aspect(inner) >= 3.0
-    left, right, gap, top = 0.62, 0.78, 0.1, headroom(title)
+    left, right, gap, top = 0.62, 0.78, 0.1, headroom(name)
     room = PAGE - left - right
     wide, high = panel_size(shape, plane, width=room, height=1.9)
     small, low = panel_size(inner, part, width=room if stacked else (room - 2 * gap) / 3, height=1.9)
@@ -103,7 +104,7 @@ def front_figure(
     edges = part.extent(inner)
     frame = Rectangle((edges[0], edges[2]), edges[1] - edges[0], edges[3] - edges[2], fill=False, ec="white", lw=0.6)
     heat.add_patch(frame)
-    heat.set_title("temperature of the predicted frame", loc="left")
+    heat.set_title(f"temperature of the predicted frame      MSE  {told}", loc="left")
     colorbar(figure, drawn, [heat], label="T (K)")
 
     end = upper_limit(squares, valid=inside, least=1e-3)
@@ -138,7 +139,7 @@ def front_figure(
         legend(figure, samples, left=left + wide + 0.9, top=top)
     else:
         legend(figure, samples, left=left, top=top + high + 0.4, columns=6)
-    write_title(figure, title)
+    write_title(figure, name)
     return save(figure, path)
 
 

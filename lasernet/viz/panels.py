@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib import patheffects
@@ -19,6 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lasernet.viz.style import DPI, MASKED, MASKED_HATCH, PAGE, new_figure
 
+Style = Literal["solid", "dashed"]
 MICRO = 1e6
 WIDE = 5.0  # width over height of a slice from which on panels are stacked instead of set side by side
 
@@ -161,9 +163,9 @@ def prepare(axes: Axes, shape: tuple[int, int], plane: Plane, *, rows: bool = Tr
 def paint_colors(axes: Axes, colors: np.ndarray, plane: Plane, *, valid: np.ndarray | None = None) -> AxesImage:
     """Draw three channels in [0, 1], (3, H, W), as red, green and blue."""
     shape = colors.shape[-2:]
-    image = np.ones((*shape, 4))
-    image[..., :3] = np.clip(np.nan_to_num(np.moveaxis(colors, 0, -1)), 0, 1)
-    image[..., 3] = _shown(colors, valid)
+    image = np.empty((*shape, 4), dtype=np.uint8)
+    image[..., :3] = np.rint(255 * np.clip(np.nan_to_num(np.moveaxis(colors, 0, -1)), 0, 1))
+    image[..., 3] = 255 * _shown(colors, valid)
     return axes.imshow(image, extent=plane.extent(shape), origin="lower", interpolation="nearest", aspect="auto")
 
 
@@ -202,7 +204,7 @@ def outline(
     *,
     color: str,
     casing: str | None = None,
-    style: str = "solid",
+    style: Style = "solid",
     width: float = 0.9,
 ) -> None:
     """Draw the border of a region, (H, W) bool, along the edges of its cells."""
@@ -261,7 +263,7 @@ def colorbar(
     axes = figure.add_axes((max(box.x1 for box in boxes) + gap / full, bottom, width / full, top - bottom))
     bar = figure.colorbar(mappable, cax=axes)
     bar.set_label(label, labelpad=4.0)
-    bar.outline.set_linewidth(0.6)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.6)
     if isinstance(bar.solids, QuadMesh):
         bar.solids.set_edgecolor("face")
     height = (top - bottom) * figure.get_size_inches()[1]
@@ -270,7 +272,7 @@ def colorbar(
     return axes
 
 
-def line_sample(label: str, *, color: str, style: str = "solid", casing: str | None = None) -> Line2D:
+def line_sample(label: str, *, color: str, style: Style = "solid", casing: str | None = None) -> Line2D:
     """A line for a legend, drawn as `outline` draws it."""
     line = Line2D([], [], color=color, linestyle=style, linewidth=1.0, label=label)
     if casing is not None:

@@ -31,10 +31,9 @@ def markdown_table(rows: Sequence[Row], columns: Mapping[str, Formatter]) -> str
         DataError: if no row has one of the keys.
     """
     absent = [key for key in columns if rows and not any(key in row for row in rows)]
+    found = {key for row in rows for key in row}
     if absent:
-        raise DataError(
-            f"no row has a column '{absent[0]}'; found: {', '.join(sorted({k for row in rows for k in row}))}"
-        )
+        raise DataError(f"no row has a column '{absent[0]}'; found: {', '.join(sorted(found))}")
     cells = [[_write(row.get(key), formatter) for key, formatter in columns.items()] for row in rows]
     marks = ["---:" if _numeric(row.get(key) for row in rows) else "---" for key in columns]
     lines = [[_escape(key) for key in columns], marks, *cells]
@@ -42,7 +41,7 @@ def markdown_table(rows: Sequence[Row], columns: Mapping[str, Formatter]) -> str
 
 
 def _write(value: object, formatter: Formatter) -> str:
-    if value is None or isinstance(value, float) and math.isnan(value):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return NOTHING
     return _escape(format(value, formatter) if isinstance(formatter, str) else formatter(value))
 
@@ -101,26 +100,25 @@ def skill_figure(rows: Sequence[Row], path: Path | str, *, title: str | None = N
     seen = {(str(row["model"]), str(row["baseline"]), str(row["region"])): row for row in rows}
     left = 0.3 + 0.062 * max(len(model) for model in models)
     bar, gap = 0.11, 0.2
-    top, bottom = (0.42 if title else 0.22), 0.62
+    across = max(1, min(len(baselines), int(8.5 / (1.2 + 0.062 * max(len(name) for name in baselines)) + 0.5)))
+    lines = -(-len(baselines) // across)
+    top, bottom = (0.42 if title else 0.22), 0.46 + 0.16 * lines
     high = len(models) * (len(baselines) * 0.11 + 0.09) + 0.05
     width = (PAGE - left - 0.15 - gap * (len(regions) - 1)) / len(regions)
     figure = new_figure(PAGE, top + high + bottom)
-    lowest = min(
-        0.0,
-        *(value for row in rows for value in (_number(row, "low"), _number(row, "skill")) if np.isfinite(value)),
-        0.0,
-    )
+    worst = [value for row in rows for key in ("low", "skill") if np.isfinite(value := _number(row, key))]
+    lowest = min(0.0, *worst) if worst else 0.0
     floor = max(-1.0, math.floor(10 * lowest) / 10 - 0.02 if lowest < 0 else 0.0)
     for column, region in enumerate(regions):
         axes = place(figure, left + column * (width + gap), top, width, high)
         for number, model in enumerate(models):
             for index, baseline in enumerate(baselines):
-                row = seen.get((model, baseline, region))
-                if row is None or not np.isfinite(_number(row, "skill")):
+                found = seen.get((model, baseline, region), {})
+                skill, low, upper = (_number(found, key) for key in ("skill", "low", "high"))
+                if not np.isfinite(skill):
                     continue
                 at = number * (len(baselines) * bar + 0.09) + 0.07 + index * bar + bar / 2
                 color = CYCLE[index % len(CYCLE)]
-                skill, low, upper = (_number(row, key) for key in ("skill", "low", "high"))
                 axes.barh(at, skill, height=0.85 * bar, color=color, alpha=0.75, linewidth=0)
                 if np.isfinite(low) and np.isfinite(upper):
                     axes.plot([low, upper], [at, at], color=INK, linewidth=0.9, solid_capstyle="butt")
@@ -141,8 +139,8 @@ def skill_figure(rows: Sequence[Row], path: Path | str, *, title: str | None = N
         handles,
         [f"against {name}" for name in baselines],
         loc="upper left",
-        bbox_to_anchor=(left / PAGE, 0.24 / full),
-        ncols=min(4, len(baselines)),
+        bbox_to_anchor=(0.2 / PAGE, (0.06 + 0.16 * lines) / full),
+        ncols=across,
         borderpad=0,
         borderaxespad=0,
     )

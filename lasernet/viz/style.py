@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
+from cycler import cycler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -22,7 +23,7 @@ QUIET = "#8A8A8A"
 MASKED, MASKED_HATCH = "#C4C4C4", "#A8A8A8"
 TEMPERATURE_MAP, ERROR_MAP, DIFFERENCE_MAP, FIELD_MAP = "inferno", "Reds", "PuOr_r", "viridis"
 
-SETTINGS: dict[str, object] = {
+SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so figures look alike everywhere
     "font.size": 7.5,
     "axes.titlesize": 7.5,
@@ -31,7 +32,7 @@ SETTINGS: dict[str, object] = {
     "ytick.labelsize": 6.5,
     "legend.fontsize": 6.5,
     "figure.titlesize": 8.5,
-    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "axes.prop_cycle": cycler(color=CYCLE),
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "text.color": INK,

@@ -147,7 +147,9 @@ def test_output_that_nobody_reads_or_that_has_no_room_is_no_traceback(track: Pat
     assert lasernet("train", "persistence", "--data", track, *SMALL, "--out", "R", "--quiet").returncode == 0
     command = f"{sys.executable} -m lasernet eval R R R --format csv"
     for place, codes in (("| head -c 1", {0, 141}), ("> /dev/full", {2})):
-        done = subprocess.run(["bash", "-c", f"{command} {place}; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True)
+        done = subprocess.run(
+            ["bash", "-c", f"{command} {place}; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True
+        )
         assert "Traceback" not in done.stderr
         assert done.returncode in codes
 
@@ -158,7 +160,10 @@ def test_a_signal_writes_a_checkpoint_and_the_run_resumes_to_the_same_bits(
 ) -> None:
     words = ["train", plugin, "--data", str(track), *SMALL, "--epochs", "40"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "lasernet", *words, "--out", "R"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "lasernet", *words, "--out", "R"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     end = time.monotonic() + 60
     while not (home / "R" / "weights.safetensors").exists() and time.monotonic() < end:

@@ -209,8 +209,6 @@ def test_existing_files_are_kept_unless_told_otherwise(tmp_path):
         write(tmp_path, overwrite=True)
 
 
-
-
 HOSTILE = {
     "external link": lambda file: file["cases"].__setitem__("b", h5py.ExternalLink("/etc/passwd", "/")),
     "soft link": lambda file: file["cases"].__setitem__("b", h5py.SoftLink("/cases/a")),
@@ -232,9 +230,7 @@ HOSTILE = {
     ),
     "long coordinate": lambda file: replace(file, "x", shape=(10**9,), dtype="f8", chunks=(1000,)),
     "unwritten field": lambda file: replace(file, "temperature", shape=GRID, dtype="f4"),
-    "unknown filter": lambda file: replace(
-        file, "temperature", data=np.ones(GRID, "f4"), chunks=GRID, scaleoffset=2
-    ),
+    "unknown filter": lambda file: replace(file, "temperature", data=np.ones(GRID, "f4"), chunks=GRID, scaleoffset=2),
     "group for a field": lambda file: (file["cases/a"].pop("temperature"), file["cases/a"].create_group("temperature")),
     "no coordinate": lambda file: file["cases/a"].pop("y"),
     "nan coordinate": lambda file: file["cases/a/x"].write_direct(np.full(5, np.nan)),

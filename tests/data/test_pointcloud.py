@@ -106,9 +106,7 @@ def test_packing_and_order_do_not_change_a_byte(tmp_path, way):
 def test_frames_are_sorted_by_number_not_by_name(tmp_path):
     source = make(tmp_path / "s", frames=11)
     with open_file(convert(source, tmp_path / "a.h5")) as file:
-        np.testing.assert_array_equal(
-            file.cases["track"].frame("temperature", 10), volume(3, 10).astype(np.float32)
-        )
+        np.testing.assert_array_equal(file.cases["track"].frame("temperature", 10), volume(3, 10).astype(np.float32))
 
 
 @pytest.mark.parametrize("every", [2, 3])

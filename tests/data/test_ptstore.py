@@ -19,6 +19,11 @@ FRAMES = 4
 KNOWN = {"material": "steel-1620", "time_step": 1e-5, "scan_speed": 0.8}
 
 
+@pytest.fixture
+def no_child(monkeypatch):
+    monkeypatch.setattr("lasernet.data.importers.ptstore.check_in_child", lambda *given, **named: None)
+
+
 def content(seed=0, largest=300):
     rng = np.random.default_rng(seed)
     ids = rng.integers(0, largest, (FRAMES, *GRID))
@@ -69,6 +74,7 @@ def convert(source, out, **options):
 
 
 @pytest.mark.parametrize("mask", [None, True, False])
+@pytest.mark.usefixtures("no_child")
 def test_the_first_version_is_read_whole(tmp_path, mask):
     with open_file(convert(first_version(tmp_path / "s", mask), tmp_path / "a.h5")) as file:
         case = file.cases["track"]
@@ -97,6 +103,7 @@ def test_the_empty_slot_of_the_second_version_is_dropped(tmp_path):
         assert case.provenance["store_version"] == 2
 
 
+@pytest.mark.usefixtures("no_child")
 def test_indices_that_half_precision_rounds_are_left_out(tmp_path):
     with open_file(convert(second_version(tmp_path / "s", largest=5000), tmp_path / "a.h5")) as file:
         assert file.cases["track"].fields == ("temperature", "ipf")
@@ -104,6 +111,7 @@ def test_indices_that_half_precision_rounds_are_left_out(tmp_path):
         assert "grain_id" in file.cases["track"].fields
 
 
+@pytest.mark.usefixtures("no_child")
 def test_downsampling_keeps_exact_planes(tmp_path):
     with open_file(convert(first_version(tmp_path / "s"), tmp_path / "a.h5", downsample=2)) as file:
         case = file.cases["track"]
@@ -129,7 +137,7 @@ def rezip(path, **changes):
         for name, data in records.items():
             archive.writestr(name, data)
         if changes.get("doubled"):
-            with pytest.warns(UserWarning):
+            with pytest.warns(UserWarning, match="Duplicate"):
                 archive.writestr(name, data)
 
 
@@ -182,8 +190,22 @@ HOSTILE = {
 }
 
 
+IN_CHILD = ("code", "shape that lies", "huge expanded")  # starting torch anew takes seconds
+
+
 @pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.usefixtures("no_child")
 def test_unsound_stores_give_one_error_and_run_nothing(tmp_path, name):
+    check_refused(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", IN_CHILD)
+def test_unsound_stores_are_stopped_by_the_checking_process(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("lasernet.data.importers.ptstore.load_store", None)  # this process must not get that far
+    check_refused(tmp_path, name)
+
+
+def check_refused(tmp_path, name):
     source = first_version(tmp_path / "s")
     HOSTILE[name](source)
     with pytest.raises(DataError) as caught:

@@ -42,7 +42,14 @@ class StopAfter:
 def test_a_run_holds_what_the_contract_names(track: Path, home: Path) -> None:
     run = train("toy-conv", data=track, epochs=2, **SMALL)
     names = {path.name for path in run.iterdir()}
-    wanted = {"config.json", "weights.safetensors", "last.safetensors", "metrics.jsonl", "test_results.json", "losses.png"}
+    wanted = {
+        "config.json",
+        "weights.safetensors",
+        "last.safetensors",
+        "metrics.jsonl",
+        "test_results.json",
+        "losses.png",
+    }
     assert wanted | {"state", "baselines.safetensors"} <= names
     assert run.parent.name == "runs"
     assert not [name for name in names if name.endswith(".partial")]
@@ -50,7 +57,9 @@ def test_a_run_holds_what_the_contract_names(track: Path, home: Path) -> None:
     assert config["environment"]["threads"] == 1
     assert len(config["data"]["hash"]) == len(config["data"]["split_hash"]) == 64
     assert [row["epoch"] for row in Run(run).metrics()] == [1, 2]
-    assert {"train_loss", "val_loss", "train_gradient_prediction", "train_gradient_target"} <= Run(run).metrics()[0].keys()
+    assert {"train_loss", "val_loss", "train_gradient_prediction", "train_gradient_target"} <= Run(run).metrics()[
+        0
+    ].keys()
 
 
 def test_two_runs_are_bit_identical(track: Path, home: Path) -> None:
@@ -79,7 +88,10 @@ def test_a_stopped_and_resumed_run_equals_the_uninterrupted_one(
     for name in ("last.safetensors", "weights.safetensors"):
         assert same(tensors(whole, name), tensors(resumed, name))
     untimed = [
-        [{k: v for k, v in row.items() if k not in ("seconds", "peak_memory_bytes")} for row in Run(run).metrics()]
+        [
+            {k: v for k, v in row.items() if k not in ("seconds", "cpu_seconds", "peak_memory_bytes")}
+            for row in Run(run).metrics()
+        ]
         for run in (whole, resumed)
     ]
     assert untimed[0] == untimed[1]

@@ -36,9 +36,7 @@ def test_without_a_mask_it_is_the_known_formula(name: str) -> None:
 def test_mean_over_items_of_the_formula_on_their_valid_cells(name: str) -> None:
     loss, reference = LOSSES[name]
     prediction, target, mask = images()
-    single = [
-        reference(p[:, m[0]], y[:, m[0]]) for p, y, m in zip(prediction, target, mask, strict=True)
-    ]
+    single = [reference(p[:, m[0]], y[:, m[0]]) for p, y, m in zip(prediction, target, mask, strict=True)]
     value = loss(prediction, target, {"mask": mask})
     torch.testing.assert_close(value, torch.stack(single).mean(), rtol=1e-13, atol=0)
 

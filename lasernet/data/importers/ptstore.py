@@ -67,8 +67,10 @@ def import_pt_store(directory: Path, out: Path, settings: Settings) -> None:
     files = _files(directory)
     size = sum(require_regular_file(path).st_size for path in files.values())
     arguments = [str(directory.absolute()), str(MEMORY + 2 * size)]
-    check_in_child(Path(__file__), arguments, name=".pt store", timeout=SECONDS)
     try:
+        for path in files.values():
+            _check_zip(path)
+        check_in_child(Path(__file__), arguments, name=".pt store", timeout=SECONDS)
         store = load_store(directory)
     except Refused as problem:
         raise DataError(f".pt store: {problem}") from None

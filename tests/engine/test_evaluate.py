@@ -1,0 +1,134 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toy_models  # noqa: F401  (registers toy-conv)
+
+from lasernet import evaluate, load_run, open_dataset, sample, train
+from lasernet.data.layout import open_file
+from lasernet.engine.evaluate import check_gate, evaluate_many
+from lasernet.engine.visualize import visualize
+from lasernet.errors import CheckFailed, OptionError
+from lasernet.run import Run
+
+SMALL = {"split_ratio": "4,2,2", "seq_length": 2, "batch_size": 5, "threads": 1}
+BASELINES = {
+    "persistence", "advected-persistence", "mean-color", "nearest-solid", "nearest-solid-3d", "calibrated-front",
+    "calibrated-front-3d",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(track: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train("toy-conv", data=track, out=tmp_path_factory.mktemp("runs") / "run", epochs=3, **SMALL)
+
+
+def test_the_result_has_the_shape_of_the_contract(run: Path) -> None:
+    result = evaluate(run)
+    assert result == json.loads((run / "test_results.json").read_text()) | {"run": result["run"]}
+    assert set(result["baselines"]) == set(result["skill"]) == BASELINES
+    assert set(result["metrics"]) == {"all", "active", "front", "newly_solid"}
+    assert {"mse", "mae", "nmse", "ssim", "cells"} <= set(result["metrics"]["all"])
+    assert {"parameters", "train_seconds", "peak_memory_bytes"} <= set(result["cost"])
+    assert result["items"] == 12
+
+
+def test_all_is_pooled_and_shows_each_split_beside_the_others(run: Path) -> None:
+    result = evaluate(run, split="all")
+    parts = result["splits"]
+    assert result["items"] == sum(part["items"] for part in parts.values())
+    cells = {name: part["metrics"]["all"]["cells"] for name, part in parts.items()}
+    pooled = sum(part["metrics"]["all"]["mse"] * cells[name] for name, part in parts.items()) / sum(cells.values())
+    assert result["metrics"]["all"]["mse"] == pytest.approx(pooled, rel=1e-9)
+    assert parts["test"]["metrics"] == evaluate(run)["metrics"]
+
+
+def test_a_baseline_as_a_run_equals_the_baseline_in_the_table(run: Path, track: Path, tmp_path: Path) -> None:
+    table = evaluate(run)["baselines"]
+    for name in ("persistence", "mean-color", "nearest-solid", "calibrated-front"):
+        own = evaluate(train(name, data=track, out=tmp_path / name, **SMALL))
+        assert own["metrics"] == table[name]
+        assert own["skill"][name]["all"]["mse"] == 0
+
+
+def test_improvement_is_told_over_the_first_run_on_the_same_items(run: Path, track: Path, tmp_path: Path) -> None:
+    other = train("toy-conv", data=track, out=tmp_path / "other", epochs=1, **SMALL)
+    first, second = evaluate_many(
+        [run, other], data=(), split="test", checkpoint="best", t_solidus=None, t_liquidus=None, device="cpu"
+    )
+    better = 100 * (1 - second["metrics"]["all"]["mse"] / first["metrics"]["all"]["mse"])
+    assert second["improvement"]["all"]["percent"] == pytest.approx(better)
+    assert "improvement" not in first
+    unlike = train("toy-conv", data=track, out=tmp_path / "unlike", epochs=1, plane="xy", **SMALL)
+    results = evaluate_many(
+        [run, unlike], data=(), split="test", checkpoint="best", t_solidus=None, t_liquidus=None, device="cpu"
+    )
+    assert "cannot be compared" in results[1]["improvement"]["reason"]
+
+
+def test_another_band_moves_the_front_and_nothing_else(run: Path) -> None:
+    usual, wide = evaluate(run), evaluate(run, t_solidus=400.0, t_liquidus=1723.0)
+    assert wide["metrics"]["front"]["cells"] > usual["metrics"]["front"]["cells"]
+    assert wide["metrics"]["active"] == usual["metrics"]["active"]
+    with pytest.raises(OptionError, match="solidus below"):
+        evaluate(run, t_solidus=1700.0, t_liquidus=1600.0)
+    with pytest.raises(OptionError, match="both"):
+        evaluate(run, t_solidus=1700.0)
+
+
+def test_an_empty_region_has_no_numbers(run: Path) -> None:
+    empty = evaluate(run, t_solidus=9000.0, t_liquidus=9001.0)
+    assert empty["metrics"]["front"]["cells"] == 0
+    assert empty["metrics"]["front"]["mse"] is None
+    assert empty["skill"]["persistence"]["front"]["mse"] is None
+
+
+def test_gates(run: Path) -> None:
+    result = evaluate(run)
+    check_gate(result, "metrics.all.mse>1e9")
+    with pytest.raises(CheckFailed) as failed:
+        check_gate(result, "metrics.all.mse > 0")
+    assert failed.value.exit_code == 4
+    wrong = {"metrics.all.mze>0": "mze", "metrics>0": "no number", "x": "expected", "a>b": "expected"}
+    for text, says in wrong.items():
+        with pytest.raises(OptionError, match=says):
+            check_gate(result, text)
+
+
+def test_predicted_items_are_data_again(run: Path, tmp_path: Path) -> None:
+    path = sample(run, n=12, out=tmp_path / "samples.h5")
+    loaded = load_run(run)
+    split = open_dataset(Run(run).config["data"]["files"], split_ratio="4,2,2", seq_length=2).split("test")
+    expected = np.rint(255 * loaded.predict(split.fetch([7])).numpy()[0].clip(0, 1))
+    with open_file(path) as file:
+        (case,) = file.cases.values()
+        assert case.shape == (2, 16, 6, 10)
+        item = split.items[7]
+        got = case.frame("ipf", int(item["frame"]) - 6)[:, :, int(item["slice"])].swapaxes(1, 2)
+    np.testing.assert_array_equal(got, expected)
+    again = open_dataset(path, seq_length=1, split_ratio="1,0,0")
+    assert len(again.split("train")) == 6
+
+
+def test_every_figure_is_drawn(run: Path, track: Path, tmp_path: Path) -> None:
+    network = train("cnn-lstm", data=track, out=tmp_path / "net", epochs=1, channels="4,8,8", hidden=4, **SMALL)
+    paths = visualize([run, network], what=["all"])
+    names = {path.name.split("-")[0].split(".")[0] for path in paths}
+    assert names == {"losses", "prediction", "error", "gradients", "front", "histograms", "activations", "activation"}
+    for form in ("gif", "vti", "csv"):
+        (path,) = visualize([run], form=form)
+        assert path.suffix == f".{form}"
+        assert path.stat().st_size > 1000
+    with pytest.raises(OptionError, match="did you mean 'front'"):
+        visualize([run], what=["frnt"])
+    with pytest.raises(OptionError, match="holds frames 6 to 7"):
+        visualize([run], timestep=3)
+
+
+def test_the_temperature_task_is_measured_in_kelvin(track: Path, tmp_path: Path) -> None:
+    run = train("advected-persistence", task="temperature", data=track, out=tmp_path / "t", **SMALL)
+    result = evaluate(run)
+    assert {"mse", "mae", "vrmse"} <= set(result["metrics"]["all"])
+    assert result["metrics"]["all"]["mse"] > 1
+    assert visualize([run], what=["predictions", "error"])

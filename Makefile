@@ -37,7 +37,7 @@ test: lint
 	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
 
 tables: .venv/.core
-	$(BIN)/python -m lasernet.viz.report
+	$(BIN)/python benchmarks/tables.py
 
 clean:
 	rm -rf .venv $(DEMO) .mypy_cache .ruff_cache .pytest_cache

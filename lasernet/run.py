@@ -29,6 +29,15 @@ CONFIG, METRICS, RESULTS = "config.json", "metrics.jsonl", "test_results.json"
 BEST, LAST, BASELINES = "weights.safetensors", "last.safetensors", "baselines.safetensors"
 LOCK, STATE, MANIFEST = ".lock", "state", "manifest.json"
 SCHEMA = 1
+LAYOUT: dict[str, Any] = {  # what every config.json holds
+    "schema": int,
+    "model": {"name": str, "options": dict},
+    "task": str,
+    "data": {"options": dict, "files": list, "hash": str},
+    "loss": {"expression": str, "options": dict},
+    "training": dict,
+    "environment": {"threads": int},
+}
 
 
 @dataclass(frozen=True)
@@ -54,13 +63,7 @@ class Run:
                 f"{self.path} is no run: it has no {CONFIG}; expected a directory that 'lasernet train' made"
             )
         config = read_json(file)
-        sections = ("model", "data", "loss", "training", "environment")
-        if not (
-            isinstance(config, dict)
-            and config.get("schema") == SCHEMA
-            and all(isinstance(config.get(section), dict) for section in sections)
-            and isinstance(config["model"].get("name"), str)
-        ):
+        if not _fits(config, LAYOUT) or config["schema"] != SCHEMA:
             raise RunError(f"{file}: not a run configuration of schema {SCHEMA}; restore the file from a copy")
         self.config: dict[str, Any] = config
 
@@ -170,6 +173,13 @@ class Run:
             sweep(folder)
         for partial in (self.path / STATE).glob(".step-*.partial"):
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _fits(content: object, layout: Any) -> bool:
+    """Whether parsed JSON has at least the keys of a layout, with values of its types."""
+    if isinstance(layout, dict):
+        return isinstance(content, dict) and all(_fits(content.get(key), part) for key, part in layout.items())
+    return isinstance(content, layout) and not isinstance(content, bool)
 
 
 def _verified(folder: Path) -> State | None:

@@ -96,9 +96,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = guarded(lambda: _command(words, settings), settings)
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = 141
-        _discard_stdout()
     except OSError as error:
         code = 2
         _say_error(f"standard output cannot be written ({error.strerror}); give it a place with room")
@@ -130,8 +127,6 @@ def guarded(work: Callable[[], int], settings: Settings, *, speak: bool = True) 
             return 0
         say_error(_usage(error))
         return 2
-    except BrokenPipeError:
-        raise
     except KeyboardInterrupt:
         return 130
     except SystemExit as error:

@@ -156,14 +156,45 @@ def _table(columns: list[str], rows: list[list[Any]]) -> None:
         table.add_column(column)
     for row in rows:
         table.add_row(*(f"{value:.6g}" if isinstance(value, float) else str(value) for value in row))
-    Console().print(table)
+    console = Console()
+    with console.capture() as text:
+        console.print(table)
+    result(text.get().rstrip("\n"))
 
 
 def _describe(content: dict[str, Any]) -> None:
-    cases: Any = content.pop("cases")
-    _table(["file", ""], [[key, value] for key, value in content.items()])
-    for case in cases if isinstance(cases, list) else cases.values():
-        fields = case.pop("fields")
-        _table(["case", ""], [[key, value] for key, value in case.items()])
-        named = fields if isinstance(fields, list) else [{"name": key, **value} for key, value in fields.items()]
-        _table(list(named[0]), [[field.get(key) for key in named[0]] for field in named])
+    """What a person wants to see of a file, with units."""
+    _table(["file", str(content["file"])], [["hash", content["hash"]]])
+    for case in content["cases"]:
+        shape, newly = case["shape"], case["newly_solid"]
+        extent = "; ".join(f"{axis} {low:.6g} to {high:.6g}" for axis, (low, high) in case["extent"].items())
+        spacing = " × ".join("–" if step is None else f"{step:.6g}" for step in case["spacing"].values())
+        step = case["time_step"]
+        covered = newly["share_in_front"]
+        rows = [
+            ["frames × x × y × z", " × ".join(str(count) for count in shape.values())],
+            ["extent", f"{extent} m"],
+            ["spacing", f"{spacing} m"],
+            ["time step", "–" if step is None else f"{step:.6g} s"],
+            ["material", f"{case['material']}: solidus {case['solidus']:.6g} K, liquidus {case['liquidus']:.6g} K"],
+            ["front band", f"{case['front'][0]:.6g} to {case['front'][1]:.6g} K"],
+            ["scan velocity", f"{', '.join(f'{part:.6g}' for part in case['scan_velocity'])} m/s"],
+            ["color key, group", f"{case['ipf_key']}, {case['group']}"],
+            ["valid, solid cells", f"{case['valid_cells']}, {case['solid_cells']}"],
+            [
+                "newly solid cells",
+                f"{newly['cells']}; in the front band at t+1: {newly['in_front']}"
+                + ("" if covered is None else f" ({100 * covered:.0f} %)"),
+            ],
+            ["provenance", ", ".join(f"{key}: {value}" for key, value in case["provenance"].items())],
+            ["hash", case["hash"]],
+        ]
+        _table(["case", case["name"]], rows)
+        columns = ["field", "type", "shape", "unit", "lowest", "highest"]
+        _table(
+            columns,
+            [
+                [name, field["dtype"], " × ".join(map(str, field["shape"])), field["unit"], *(field["range"] or "––")]
+                for name, field in case["fields"].items()
+            ],
+        )

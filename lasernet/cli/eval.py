@@ -122,6 +122,12 @@ def _table(results: list[dict[str, Any]]) -> None:
     from rich.console import Console
 
     console = Console()
+    with console.capture() as text:
+        _print_all(console, results)
+    result(text.get().rstrip("\n"))
+
+
+def _print_all(console: Any, results: list[dict[str, Any]]) -> None:
     for one in results:
         parts = one["splits"] if "splits" in one else {one["split"]: one}
         for split, part in parts.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 import warnings
@@ -30,9 +31,23 @@ def say_error(text: str) -> None:
     say(f"error: {' '.join(text.split())}")
 
 
+class OutputClosed(BaseException):
+    """Nobody reads our results any more (``| head``): end quietly, as other tools do."""
+
+    exit_code = 141
+
+
 def result(text: str) -> None:
-    """A result, on stdout."""
-    print(text, flush=True)
+    """A result, on stdout.
+
+    Raises:
+        OutputClosed: if its reader has gone.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes there
+        raise OutputClosed from None
 
 
 def route_messages(settings: Settings) -> None:

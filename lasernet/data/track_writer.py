@@ -228,6 +228,7 @@ class FileWriter:
         self._kind = kind
         self._events: list[tuple[str, int]] = []  # (case, −1 for its start or a frame), as they came
         self.cases: list[CaseWriter] = []
+        self._closed = False
         self._disk = PatientFile(path)
         self._thread = CalmThread()
         self._file = self._thread.do(partial(h5py.File, self._disk, "w", libver=LIBRARY))
@@ -361,10 +362,14 @@ class FileWriter:
 
     def close(self) -> None:
         """Close without completing; may be called again."""
-        if not self._disk.closed:
-            self._thread.do(self._file.close)
+        if not self._closed:
+            self._thread.do(self._close)
+            self._closed = True  # before the thread ends: an interrupt may come between
             self._thread.end()
-            self._disk.close()
+
+    def _close(self) -> None:
+        self._file.close()
+        self._disk.close()
 
 
 @contextmanager
@@ -385,24 +390,28 @@ def create_file(
     scraps: list[Path] = []
     writers: list[FileWriter] = []
     try:
-        scraps.append(_reserve(path))
+        scraps.append(_scrap_name(path))
+        _reserve(scraps[0])
         writers.append(FileWriter(scraps[0], kind, compact=compact))
         yield writers[0]
         if not writers[0].canonical and writers[0].cases:
-            scraps.append(_reserve(path))
+            scraps.append(_scrap_name(path))
+            _reserve(scraps[1])
             writers.append(writers[0].rewrite(scraps[1]))
         writers[-1].finish()
+        _discard(scraps[:-1])
         _publish(scraps[-1], path)
     except OSError as error:
         raise DataError(
             f"cannot write '{path}' ({error.strerror or str(error)[:160]}); choose another place or free space"
         ) from None
     finally:
-        for writer in writers:
-            writer.close()
-        for scrap in scraps:
-            with contextlib.suppress(OSError):
-                scrap.unlink()
+        try:
+            _discard(scraps)
+        finally:
+            _discard(scraps)  # once more, should an interrupt have broken into the first
+            for writer in writers:
+                writer.close()
 
 
 def _check_target(path: Path, overwrite: bool) -> None:
@@ -415,11 +424,19 @@ def _check_target(path: Path, overwrite: bool) -> None:
             raise DataError(f"'{path}' exists already; expected a new file; remove it or choose another name")
 
 
-def _reserve(path: Path) -> Path:
-    """A new empty file beside ``path``; never one that somebody else put there."""
-    scrap = path.parent / f".{path.name[:80]}.{secrets.token_hex(6)}.tmp"
+def _scrap_name(path: Path) -> Path:
+    return path.parent / f".{path.name[:50]}.{secrets.token_hex(6)}.tmp"
+
+
+def _discard(scraps: Sequence[Path]) -> None:
+    for scrap in scraps:
+        with contextlib.suppress(OSError):
+            scrap.unlink()
+
+
+def _reserve(scrap: Path) -> None:
+    """Make a new empty file; never open one that somebody else put there."""
     os.close(os.open(scrap, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o666))
-    return scrap
 
 
 def _publish(scrap: Path, path: Path) -> None:

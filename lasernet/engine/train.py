@@ -32,6 +32,7 @@ from lasernet.engine.signals import StopRequest
 from lasernet.errors import OptionError, RunError
 from lasernet.losses.base import build_criterion
 from lasernet.models.base import Model, count_parameters
+from lasernet.options import resolve
 from lasernet.run import BEST, CONFIG, RESULTS, Run, claim_path, latest_run, lock_directory, new_run_path
 from lasernet.tasks.base import get_task
 
@@ -89,8 +90,7 @@ def train(
     if run.finished:
         return run.path
     free = {name: options[name] for name in FREE_ON_RESUME if name in options}
-    settings = Training(**{**run.config["training"], **free})
-    return _run_all(run, settings, stop, reporter)
+    return _run_all(run, _settings(run, free), stop, reporter)
 
 
 def find_resumable(resume: str | Path | None, out: str | Path | None, model: str | None) -> Path | None:
@@ -196,7 +196,13 @@ def _run_all(run: Run, settings: Training, stop: StopRequest, reporter: Reporter
 def train_worker(path: Path, settings: Mapping[str, object], stop: StopRequest, reporter: Reporter) -> None:
     """One process of several: what ``lasernet.cli.worker`` calls."""
     run = Run(path)
-    _run_all(run, Training(**{**run.config["training"], **settings}), stop, reporter)
+    _run_all(run, _settings(run, settings), stop, reporter)
+
+
+def _settings(run: Run, changes: Mapping[str, object]) -> Training:
+    """The settings of a run with those that may change, each brought to its type again: the file may be anyone's."""
+    what = f"'training' of {run.path / CONFIG}"
+    return Training(**resolve(Training, {**run.config["training"], **changes}, what=what))
 
 
 def _train_here(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) -> Path:
@@ -294,7 +300,7 @@ def _finish(run: Run, loop: Loop) -> None:
         from lasernet.viz.curves import loss_curves  # matplotlib takes a second, which is not needed to start
 
         loss_curves({run.path.name: run.metrics()}, run.path / "losses.png")
-    run.write_json(RESULTS, evaluate(run.path, split="test"))
+    run.write_json(RESULTS, evaluate(run.path, split="test", device=str(loop.processes.device)))
 
 
 @contextlib.contextmanager

@@ -1,9 +1,13 @@
 """The HDF5 layout: what is written is what is read, and nothing that is not of the layout gets in."""
 
+import contextlib
+import errno
 import hashlib
+import io
 import json
 import os
 import shutil
+import signal
 import time
 
 import h5py
@@ -11,6 +15,7 @@ import numpy as np
 import pytest
 
 from lasernet.data.layout import create_file, open_file
+from lasernet.data.patient_file import PatientFile
 from lasernet.data.track_writer import CHUNKS
 from lasernet.errors import DataError
 
@@ -144,6 +149,52 @@ def test_nothing_is_left_when_writing_fails(tmp_path, problem):
     with pytest.raises(problem):
         interrupted()
     assert os.listdir(tmp_path) == []
+
+
+class FullDisk(io.FileIO):
+    """Takes bytes up to a place, then says that there is no space."""
+
+    limit = 0
+
+    def write(self, data):
+        if self.tell() + len(data) > self.limit:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+@pytest.mark.parametrize("limit", [0, 1000, 3000, 9000, 13000])
+def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path, monkeypatch, limit):
+    def start(self, path):
+        original(self, path)
+        self._file = FullDisk(path, "r+")
+        self._file.limit = limit
+
+    original = PatientFile.__init__
+    monkeypatch.setattr(PatientFile, "__init__", start)
+    with pytest.raises(DataError, match="No space left"):
+        write(tmp_path / "a.h5", order=(1, 0, 2))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers that interrupt")
+def test_interrupts_at_any_moment_leave_a_whole_file_or_none(tmp_path):
+    good = digest(write(tmp_path / "a.h5", names=("b", "a")))
+    (tmp_path / "a.h5").unlink()
+    rng = np.random.default_rng(1)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for _ in range(20):
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.001, 0.03))
+                write(tmp_path / "a.h5", names=("b", "a"))
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            assert os.listdir(tmp_path) in ([], ["a.h5"])
+            if (tmp_path / "a.h5").exists():
+                assert digest(tmp_path / "a.h5") == good
+                (tmp_path / "a.h5").unlink()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_frame_that_was_never_written_is_refused(tmp_path):

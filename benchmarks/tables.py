@@ -1,0 +1,146 @@
+"""The tables of README and docs from the files in results/: python benchmarks/tables.py [--check].
+
+A document marks the place of a table with <!-- table:NAME --> and <!-- /table:NAME -->.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from lasernet.viz.report import inject, markdown_table, table_names
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+Results = Mapping[str, Any]
+
+
+def load(name: str) -> Results:
+    """A results file."""
+    content: Results = json.loads((ROOT / "results" / f"{name}.json").read_text())
+    return content
+
+
+def errors() -> str:
+    """MSE of models (mean over seeds) and baselines on the bundled track, with what they cost."""
+    found = load("laser_track")
+    rows: list[dict[str, object]] = []
+    for name in dict.fromkeys(row["name"] for row in found["rows"]):
+        seeds = [row for row in found["rows"] if row["name"] == name]
+        cost = [row["cost"] for row in seeds]
+        active = [row["test"]["metrics"]["active"]["mse"] for row in seeds]
+        rows.append(
+            {
+                "answer": f"**{name}**",
+                "active": mean(active),
+                "spread over seeds": f"{min(active):.4f}–{max(active):.4f}",
+                **{_words(r): mean(row["test"]["metrics"][r]["mse"] for row in seeds) for r in _regions(found)},
+                "validation, all": mean(row["val"]["metrics"]["all"]["mse"] for row in seeds),
+                "parameters": cost[0]["parameters"],
+                "CPU min": max(one["train_cpu_seconds"] for one in cost) / 60,
+                "peak MiB": max(one["peak_memory_bytes"] for one in cost) / 2**20,
+            }
+        )
+    for name, regions in found["baselines"].items():
+        values = {"active": regions["active"]["mse"]}
+        values |= {_words(region): regions[region]["mse"] for region in _regions(found)}
+        rows.append({"answer": name, **values, "validation, all": found["baselines_val"][name]["all"]["mse"]})
+    form = ".4f"
+    columns: dict[str, Callable[[object], str] | str] = {"answer": str, "active": form, "spread over seeds": str}
+    columns |= {_words(region): ".5f" if region == "all" else form for region in _regions(found)}
+    columns |= {"validation, all": ".5f", "parameters": ",", "CPU min": ".1f", "peak MiB": ".0f"}
+    return f"{markdown_table(rows, columns)}\n\n{_origin(found)}"
+
+
+def skills() -> str:
+    """Skill with intervals of every configuration, first seed, against the baselines that matter."""
+    found = load("laser_track")
+    rows = []
+    for row in found["rows"]:
+        if row["seed"] != found["rows"][0]["seed"]:
+            continue
+        for region in ("all", "active", "newly_solid"):
+            skill = {name: _interval(values[region]) for name, values in row["test"]["skill"].items()}
+            wanted = ("persistence", "mean-color", "nearest-solid", "calibrated-front", "calibrated-front-3d")
+            rows.append({"answer": row["name"], "region": _words(region), **{name: skill[name] for name in wanted}})
+    return f"{markdown_table(rows, dict.fromkeys(rows[0], str))}\n\n{_origin(found)}"
+
+
+def faults() -> str:
+    """What happened to trainings that were killed."""
+    found = load("faults")
+    rows = found["rows_summary"]
+    text = f"`{found['command']}`, commit {found['commit'][:10]}, {found['machine']}."
+    return f"{markdown_table(rows, dict.fromkeys(rows[0], str))}\n\n{text}"
+
+
+def slices() -> str:
+    """Milliseconds to read a plane from a warm file."""
+    found = load("layout_slices")
+    rows = []
+    for one in found["layout"]:
+        row = {"field": one["field"], "chunk": " × ".join(map(str, one["chunk"])), "filter": one["filter"]}
+        row |= {f"{plane} fixed, ms": one[f"h5py_{plane}_ms"]["median"] for plane in "xyz"}
+        rows.append(row)
+    return (
+        f"{markdown_table(rows, {key: str if key in ('field', 'chunk', 'filter') else '.1f' for key in rows[0]})}\n\n"
+        f"`{found['command']}`, grid {' × '.join(map(str, found['grid']))}, medians."
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {"errors": errors, "skills": skills, "faults": faults, "slices": slices}
+
+
+def _regions(found: Results) -> list[str]:
+    return [region for region in found["rows"][0]["test"]["metrics"] if region != "active"]
+
+
+def _words(region: str) -> str:
+    return region.replace("_", " ")
+
+
+def _interval(values: Mapping[str, float | None]) -> str:
+    numbers = [values[key] for key in ("mse", "low", "high")]
+    middle, low, high = ("–" if number is None else f"{number:.2f}" for number in numbers)
+    return f"{middle} [{low}, {high}]"
+
+
+def _origin(found: Results) -> str:
+    seeds = ", ".join(map(str, dict.fromkeys(row["seed"] for row in found["rows"])))
+    note, data = found["intervals"], found["data"]
+    hashes = ", ".join(f"{row['config_hash'][:8]}" for row in found["rows"] if row["seed"] == found["rows"][0]["seed"])
+    return (
+        f"`{found['command']}`, commit {found['commit'][:10]}, data {data['file']} ({data['hash'][:12]}), "
+        f"split {data['split_hash'][:12]}, configurations {hashes}, seeds {seeds}; "
+        f"intervals: {note['resamples']} resamples of {note['count']} blocks ({note['unit']}), {note['scope']}; "
+        f"{found['threads']} thread, {found['machine']}; "
+        f"tuning before: {found['tuning_hours']} core hours on training and validation frames."
+    )
+
+
+def fill(document: str) -> str:
+    """The document with its tables as the results say."""
+    for name in table_names(document):
+        document = inject(document, name, TABLES[name]())
+    return document
+
+
+def main() -> int:
+    """Write the tables, or with --check tell whether any document differs."""
+    stale = []
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        if fill(text) != text:
+            stale.append(path.name)
+            if "--check" not in sys.argv:
+                path.write_text(fill(text), encoding="utf-8")
+    print("\n".join(stale))
+    return int(bool(stale) and "--check" in sys.argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

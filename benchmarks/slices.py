@@ -23,8 +23,9 @@ import h5py
 import numpy as np
 from scipy.spatial import cKDTree
 
+from lasernet.data.case_writer import CHUNKS
 from lasernet.data.layout import create_file, open_file
-from lasernet.data.track_writer import CHUNKS, LIBRARY
+from lasernet.data.track_writer import LIBRARY
 
 GRID = (464, 94, 93)
 SPACING = 2.5e-6

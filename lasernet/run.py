@@ -261,7 +261,7 @@ def find_runs(root: Path) -> list[Path]:
         try:
             runs.append((str(Run(file.parent).config.get("created", "")), file.parent))
         except RunError:
-            continue  # a damaged neighbour is no reason to fail; naming it would need its name
+            continue  # a damaged neighbor is no reason to fail; naming it would need its name
     return [path for _, path in sorted(runs)]
 
 

@@ -70,7 +70,7 @@ def describe_case(case: Case) -> dict[str, object]:
 
 
 def molten_of(volumes: dict[str, NDArray[Any]], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Liquid cells by grain id or, without ids, by all nine colours being 0."""
+    """Liquid cells by grain id or, without ids, by all nine colors being 0."""
     if "grain_id" in volumes:
         return np.asarray((volumes["grain_id"] == 0) & valid, dtype=np.bool_)
     return np.asarray(~volumes["ipf"].any(axis=0) & valid, dtype=np.bool_)
@@ -113,7 +113,7 @@ def _describe_field(case: Case, field: str, span: tuple[float, float] | None) ->
 
 
 def _widen(ranges: dict[str, tuple[float, float]], field: str, values: NDArray[Any]) -> None:
-    """Let the range of a field take in these values; colours as they mean, in [0, 1]."""
+    """Let the range of a field take in these values; colors as they mean, in [0, 1]."""
     if values.size:
         scale = 1 / 255 if field == "ipf" else 1
         low, high = float(values.min()) * scale, float(values.max()) * scale

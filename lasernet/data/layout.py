@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lasernet.data import structure
+from lasernet.data.case_writer import CaseWriter
 from lasernet.data.quarantine import check_in_child, require_regular_file
 from lasernet.data.structure import FIELDS, IPF_KEYS, LAYOUT_VERSION
-from lasernet.data.track_writer import CaseWriter, FileWriter, create_file
+from lasernet.data.track_writer import FileWriter, create_file
 from lasernet.errors import DataError
 
 __all__ = [
@@ -91,7 +92,7 @@ class Case:
         return np.asarray(self.frame("mask", t), dtype=np.bool_)
 
     def molten(self, t: int) -> NDArray[np.bool_]:
-        """Liquid cells of frame ``t``, (X, Y, Z): by grain id or, without ids, by all nine colours being 0."""
+        """Liquid cells of frame ``t``, (X, Y, Z): by grain id or, without ids, by all nine colors being 0."""
         by_id = "grain_id" in self.fields
         liquid = self.frame("grain_id", t) == 0 if by_id else ~self.frame("ipf", t).any(axis=0)
         return np.asarray(liquid & self.valid(t), dtype=np.bool_)

@@ -35,7 +35,7 @@ class PublicSet:
         files: pattern of the names wanted.
         size: bytes in all, roughly; None where it is not known.
         hashes: what the source publishes for each file; None if nothing.
-        licence: None where it is not known; that of a Zenodo record is told when it is fetched.
+        license: None where it is not known; that of a Zenodo record is told when it is fetched.
     """
 
     name: str
@@ -46,7 +46,7 @@ class PublicSet:
     files: str = "*"
     size: int | None = None
     hashes: Literal["md5"] | None = "md5"
-    licence: str | None = None
+    license: str | None = None
 
 
 def _zenodo(name: str, record: int, description: str, *, files: str = "*", size: int | None = None) -> PublicSet:
@@ -103,7 +103,7 @@ def record_items(wanted: PublicSet, client: Client, zenodo: str) -> list[Item]:
             raise ValueError(number)
         items = [_record_item(entry, f"{zenodo}/records/{number}") for entry in entries]
         terms = (record.get("metadata") or {}).get("license") or {}
-        licence = terms.get("id") if isinstance(terms, dict) else None
+        license = terms.get("id") if isinstance(terms, dict) else None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DataError(f"{source} is no record of files with hashes; expected Zenodo's; try again later") from None
     if not items:
@@ -112,7 +112,7 @@ def record_items(wanted: PublicSet, client: Client, zenodo: str) -> list[Item]:
     if not chosen:
         names = ", ".join(item.name for item in items[:5])
         raise DataError(f"{wanted.name} has no file '{wanted.files}' (found: {names}); see {wanted.url}")
-    log.info("%s: licence %s; see %s", wanted.name, wanted.licence or str(licence or "not stated")[:40], wanted.url)
+    log.info("%s: license %s; see %s", wanted.name, wanted.license or str(license or "not stated")[:40], wanted.url)
     return _distinct(chosen, wanted)
 
 

@@ -30,7 +30,7 @@ class FrameData:
 
     Args:
         files: HDF5 files in the toolkit's layout.
-        task: ``microstructure`` (target: colours of frame t+1) or ``temperature`` (target: its temperature).
+        task: ``microstructure`` (target: colors of frame t+1) or ``temperature`` (target: its temperature).
         inputs: derived fields to add to the batches (see data/derived.py).
 
     Raises:
@@ -238,7 +238,7 @@ class Track:
         )
 
     def derived(self, name: str, index: int, plane: str, position: int) -> NDArray[np.float32]:
-        """One slice of a derived field of frame ``index`` as float32 (C, H, W); colours in [0, 1]."""
+        """One slice of a derived field of frame ``index`` as float32 (C, H, W); colors in [0, 1]."""
         key = (name, index)
         if key not in self._derived:
             temperature, ipf, molten, valid = self.frame(index)
@@ -261,7 +261,7 @@ class Track:
         return values / np.float32(255) if image.dtype == np.uint8 else values
 
     def labels(self, index: int) -> NDArray[np.int64]:
-        """Grain labels of a frame, 0 = molten or missing: ids where known, else one number per colour."""
+        """Grain labels of a frame, 0 = molten or missing: ids where known, else one number per color."""
         case = self._open()
         if "grain_id" in case.fields:
             return np.asarray(case.frame("grain_id", index), dtype=np.int64)
@@ -273,7 +273,7 @@ class Track:
 
     def _open(self) -> Case:
         if self._pid != os.getpid():  # an HDF5 handle must not be shared with a forked worker
-            self._file, self._pid = open_file(self.path), os.getpid()
+            self._file, self._pid = open_file(self.path, check=False), os.getpid()
             self.case = self._file.cases[self.name]
         return self.case
 

@@ -31,7 +31,7 @@ def verify_file(path: Path | str) -> list[dict[str, object]]:
 
 def verify_case(case: Case) -> list[dict[str, object]]:
     """Every check of one case."""
-    wrong = dict.fromkeys(("temperature", "missing", "colours"), 0)
+    wrong = dict.fromkeys(("temperature", "missing", "colors"), 0)
     digests: dict[str, list[bytes]] = {field: [] for field in case.fields}
     for frame in range(case.shape[0]):
         valid = case.valid(frame)
@@ -48,7 +48,7 @@ def verify_case(case: Case) -> list[dict[str, object]]:
         if ids is not None:
             wrong["missing"] += int((ids[~valid] != 0).sum())
         if ipf is not None and ids is not None:
-            wrong["colours"] += int((ipf.any(axis=0) & molten_of(volumes, valid)).sum())
+            wrong["colors"] += int((ipf.any(axis=0) & molten_of(volumes, valid)).sum())
     prefix = case.name
     checks = [_check(f"{prefix}/hash", _recomputed_hash(case, digests), case.content_hash, None)]
     for axis, values in (("x", case.x), ("y", case.y), ("z", case.z)):
@@ -57,7 +57,7 @@ def verify_case(case: Case) -> list[dict[str, object]]:
         checks.append(_check(f"{prefix}/temperature/impossible cells", wrong["temperature"], 0, 0))
     checks.append(_check(f"{prefix}/cells without a point that hold a value", wrong["missing"], 0, 0))
     if {"ipf", "grain_id"} <= set(case.fields):
-        checks.append(_check(f"{prefix}/molten cells with a colour", wrong["colours"], 0, 0))
+        checks.append(_check(f"{prefix}/molten cells with a color", wrong["colors"], 0, 0))
     return checks
 
 

@@ -138,7 +138,7 @@ def _wait(workers: list[subprocess.Popen[bytes]], stop: StopRequest) -> None:
 
 
 def watch_parent(stop_number: int = signal.SIGTERM) -> None:
-    """In a worker: end as if by SIGTERM when the process that started it is gone."""
+    """In a worker: end as if by SIGTERM, and soon in any case, when the process that started it is gone."""
     pipe = os.environ.get(PARENT_PIPE, "")
     if not pipe.isdigit():
         return
@@ -148,6 +148,7 @@ def watch_parent(stop_number: int = signal.SIGTERM) -> None:
             os.read(int(pipe), 1)
         except OSError:
             return
+        signal.alarm(int(GRACE_SECONDS))  # ends a process that waits inside torch, where no handler runs
         os.kill(os.getpid(), stop_number)
 
     threading.Thread(target=wait, daemon=True).start()

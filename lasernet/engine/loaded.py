@@ -102,7 +102,11 @@ def build_run_model(run: Run) -> Model:
     try:
         return build_model(section["name"], section["options"], task=run.config["task"], spec=run.config.get("spec"))
     except (TypeError, KeyError, ValueError, RuntimeError) as error:
-        raise RunError(f"{run.path}: config.json does not fit model '{section['name']}' ({error})") from None
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__  # torch adds a stack trace
+        raise RunError(
+            f"{run.path}: config.json does not fit model '{section['name']}' ({reason}); "
+            "expected options of which it can be built; start a new run with others"
+        ) from None
 
 
 def load_into(model: Model, tensors: dict[str, Tensor], *, source: str) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from lasernet.errors import OptionError
 
+MOST_PROCESSES = 1024  # a slip of the finger must not bring the machine down
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -46,6 +48,8 @@ class Training:
             self._require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("epochs", "max_steps", "warmup_steps", "early_stopping", "workers", "threads", "checkpoint_every"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
+        for name in ("num_processes", "threads", "workers"):
+            self._require(name, getattr(self, name) <= MOST_PROCESSES, f"at most {MOST_PROCESSES}")
         self._require("lr", 0 < self.lr < float("inf"), "a number above 0")
         for name in ("weight_decay", "clip"):
             self._require(name, 0 <= getattr(self, name) < float("inf"), "0 or more")

@@ -33,7 +33,7 @@ from lasernet.errors import OptionError, RunError
 from lasernet.losses.base import build_criterion
 from lasernet.models.base import Model, count_parameters
 from lasernet.options import resolve
-from lasernet.run import BEST, CONFIG, RESULTS, Run, claim_path, latest_run, lock_directory, new_run_path
+from lasernet.run import BASELINES, BEST, CONFIG, LOCK, RESULTS, Run, claim_path, latest_run, lock_directory, new_run_path
 from lasernet.tasks.base import get_task
 
 log = logging.getLogger(__name__)
@@ -154,15 +154,21 @@ def _start(
             run = _write_config(path, config, files, settings)
             if settings.num_processes == 1 or launched_processes() > 1:
                 return _train_here(run, settings, stop, reporter)
-    except BaseException:
-        if not (path / CONFIG).exists():  # nothing worth keeping
-            with contextlib.suppress(OSError):
-                (path / ".lock").unlink(missing_ok=True)
-                path.rmdir()
-                if out is None:
-                    RUNS.rmdir()
+    except BaseException as error:
+        if isinstance(error, OptionError) or not (path / CONFIG).exists():  # nothing worth keeping
+            _discard(path)
         raise
     return _run_all(run, settings, stop, reporter)
+
+
+def _discard(path: Path) -> None:
+    """Remove a run that could not begin, and its folder and ``runs/`` where that leaves them empty."""
+    with contextlib.suppress(OSError):
+        for name in (BASELINES, CONFIG, LOCK):
+            (path / name).unlink(missing_ok=True)
+        path.rmdir()
+        if path.parent == RUNS:
+            RUNS.rmdir()
 
 
 def _write_config(path: Path, config: dict[str, Any], files: Sequence[Path], settings: Training) -> Run:

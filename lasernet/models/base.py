@@ -38,7 +38,7 @@ class Phase:
 class Model(nn.Module):
     """Base of all models. A subclass needs a constructor with keyword-only options and ``forward``.
 
-    ``forward(batch)`` answers the task's target in physical units: (B, 9, H, W) colours in [0, 1] for
+    ``forward(batch)`` answers the task's target in physical units: (B, 9, H, W) colors in [0, 1] for
     the microstructure, (B, 1, H, W) in K for the temperature.
     """
 

@@ -36,7 +36,7 @@ class PredRNN(FrameNetwork):
         hidden: Annotated[int, "channels of the ST-LSTM"] = 64,
         channels: Annotated[tuple[int, ...], "widths of the encoders, fine to coarse"] = (16, 32, 64),
         skips: Annotated[bool, "pass features of the encoders to the decoder at equal resolution"] = True,
-        norm: Annotated[Literal["group", "batch"], "normalise each item by itself, or the batch"] = "group",
+        norm: Annotated[Literal["group", "batch"], "normalize each item by itself, or the batch"] = "group",
         residual: Annotated[bool, "decide only about cells that may freeze; else regress every color"] = True,
         copy_from: Annotated[Literal["slice", "volume"], "where the nearest solid cell is looked for"] = "slice",
         temperature_scale: Annotated[

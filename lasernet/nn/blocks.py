@@ -1,4 +1,4 @@
-"""Building blocks of the convolutional networks: normalised convolutions and exact padding."""
+"""Building blocks of the convolutional networks: normalized convolutions and exact padding."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ Crop = tuple[int, int]
 
 
 def conv_block(inputs: int, outputs: int, norm: Norm = "group") -> nn.Sequential:
-    """3 × 3 convolution without bias, normalisation, ReLU."""
+    """3 × 3 convolution without bias, normalization, ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        normalisation(outputs, norm),
+        normalization(outputs, norm),
         nn.ReLU(inplace=True),
     )
 
 
-def normalisation(channels: int, norm: Norm) -> nn.Module:
-    """Normalisation of an image; both kinds have one weight and one bias per channel.
+def normalization(channels: int, norm: Norm) -> nn.Module:
+    """Normalization of an image; both kinds have one weight and one bias per channel.
 
     ``group`` looks at one item only, in at most eight groups of channels, so that a prediction does not
     depend on what else is in the batch. ``batch`` uses the whole batch, over all processes.
     """
     if norm == "group":
         return nn.GroupNorm(math.gcd(8, channels), channels)
-    return SynchronisedBatchNorm2d(channels)
+    return SynchronizedBatchNorm2d(channels)
 
 
-class SynchronisedBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation whose statistics span the batches of all processes, on any device.
+class SynchronizedBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalization whose statistics span the batches of all processes, on any device.
 
     With one process it is ``nn.BatchNorm2d``. Weights and gradients of several processes equal those of
     one process with the joint batch (``nn.SyncBatchNorm`` does the same, but on GPUs only).

@@ -1,4 +1,4 @@
-"""The microstructure task: the colours of the next frame, the temperature being known."""
+"""The microstructure task: the colors of the next frame, the temperature being known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house style of every figure: small sans-serif type, thin lines, colours that the colour-blind tell apart."""
+"""The house style of every figure: small sans-serif type, thin lines, colors that the color-blind tell apart."""
 
 from __future__ import annotations
 

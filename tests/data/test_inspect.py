@@ -77,7 +77,7 @@ def test_a_changed_cell_fails_the_hash_only(tmp_path):
 
 @pytest.mark.parametrize(
     ("field", "value", "name"),
-    [("temperature", -5.0, "a/temperature/impossible cells"), ("ipf", 7, "a/molten cells with a colour")],
+    [("temperature", -5.0, "a/temperature/impossible cells"), ("ipf", 7, "a/molten cells with a color")],
 )
 def test_impossible_values_are_counted(tmp_path, field, value, name):
     path = solidifying(tmp_path / "a.h5")

@@ -14,9 +14,9 @@ import h5py
 import numpy as np
 import pytest
 
+from lasernet.data.case_writer import CHUNKS
 from lasernet.data.layout import create_file, open_file
 from lasernet.data.patient_file import PatientFile
-from lasernet.data.track_writer import CHUNKS
 from lasernet.errors import DataError
 
 GRID = (3, 5, 4, 6)

@@ -23,7 +23,7 @@ REFERENCE = Path(__file__).resolve().parents[2].parent / "shared" / "reference" 
 
 
 def table(frame=0, grid=GRID, seed=3):
-    """Rows of a frame: grid points in C order, colours 0 where the orientation index is."""
+    """Rows of a frame: grid points in C order, colors 0 where the orientation index is."""
     rng = np.random.default_rng([seed, frame])
     axes = [np.round(np.arange(n) * STEP - shift, 10) for n, shift in zip(grid, (0, 1e-5, 2e-5), strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
@@ -212,7 +212,7 @@ def sparse(rows):
 
 BAD = {
     "missing column": lambda rows: text(np.delete(rows, 3, 1), [n for n in NAMES if n != "T"]),
-    "missing colour": lambda rows: text(np.delete(rows, 8, 1), [n for n in NAMES if n != "ipf_y:1"]),
+    "missing color": lambda rows: text(np.delete(rows, 8, 1), [n for n in NAMES if n != "ipf_y:1"]),
     "doubled column": lambda rows: text(np.column_stack([rows, rows[:, 3]]), [*NAMES, "T"]),
     "renamed column": lambda rows: text(rows, ["temperature" if n == "T" else n for n in NAMES]),
     "nan temperature": cell(3, "nan"),
@@ -226,10 +226,10 @@ BAD = {
     "text coordinate": cell(0, "here"),
     "nan coordinate": cell(0, "nan"),
     "inf coordinate": cell(1, "-inf"),
-    "nan colour": cell(6, "nan"),
-    "bright colour": cell(6, "1.5"),
-    "dark colour": cell(6, "-0.1"),
-    "colour in bytes": cell(6, "255"),
+    "nan color": cell(6, "nan"),
+    "bright color": cell(6, "1.5"),
+    "dark color": cell(6, "-0.1"),
+    "color in bytes": cell(6, "255"),
     "nan index": cell(13, "nan"),
     "text index": cell(13, "grain"),
     "long field": cell(3, "1" * (20 << 20)),

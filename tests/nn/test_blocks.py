@@ -7,7 +7,7 @@ import torch.multiprocessing as mp
 from torch import Tensor, nn
 
 from lasernet.errors import OptionError
-from lasernet.nn.blocks import SynchronisedBatchNorm2d, conv_block, crop, normalisation, pad_to_multiple
+from lasernet.nn.blocks import SynchronizedBatchNorm2d, conv_block, crop, normalization, pad_to_multiple
 from lasernet.nn.encoder_decoder import Decoder, Encoder
 
 
@@ -27,8 +27,8 @@ def test_padding_repeats_the_border_and_is_undone_by_the_crop(size: tuple[int, i
 
 
 @pytest.mark.parametrize("channels", [16, 24, 9])
-def test_both_normalisations_have_two_parameters_per_channel(channels: int) -> None:
-    assert count(normalisation(channels, "group")) == count(normalisation(channels, "batch")) == 2 * channels
+def test_both_normalizations_have_two_parameters_per_channel(channels: int) -> None:
+    assert count(normalization(channels, "group")) == count(normalization(channels, "batch")) == 2 * channels
     assert count(conv_block(10, channels)) == 9 * 10 * channels + 2 * channels
 
 
@@ -39,7 +39,7 @@ def test_group_norm_sees_one_item_only() -> None:
 
 
 def test_alone_it_is_plain_batch_norm() -> None:
-    ours, plain = SynchronisedBatchNorm2d(5), nn.BatchNorm2d(5)
+    ours, plain = SynchronizedBatchNorm2d(5), nn.BatchNorm2d(5)
     x = torch.randn(4, 5, 6, 7)
     assert torch.equal(ours(x), plain(x))
     assert torch.equal(ours.running_var, plain.running_var)
@@ -60,7 +60,7 @@ def test_two_processes_equal_one_with_the_joint_batch() -> None:
         port = probe.getsockname()[1]
     context = mp.get_context("spawn")
     queue = context.Queue()
-    workers = [context.Process(target=normalise_share, args=(rank, port, x, queue)) for rank in range(2)]
+    workers = [context.Process(target=normalize_share, args=(rank, port, x, queue)) for rank in range(2)]
     for worker in workers:
         worker.start()
     shares = dict(queue.get(timeout=60) for _ in workers)
@@ -85,11 +85,11 @@ def weights(x: Tensor) -> Tensor:
     return torch.linspace(-1, 1, x.numel()).reshape(x.shape)
 
 
-def normalise_share(rank: int, port: int, x: Tensor, queue: "mp.Queue[object]") -> None:
+def normalize_share(rank: int, port: int, x: Tensor, queue: "mp.Queue[object]") -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     rows = slice(0, 2) if rank == 0 else slice(2, 5)
-    layer = SynchronisedBatchNorm2d(3)
+    layer = SynchronizedBatchNorm2d(3)
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([0.5, 1.0, 2.0]))
     share = x[rows].clone().requires_grad_()

@@ -74,7 +74,7 @@ def import_source(
         scan_speed: m/s, along +x.
         downsample: keep exactly every n-th plane of the grid along each axis.
         name: of the case; left out, "track", so that the result does not depend on where the source lies.
-        ipf_key: which formula made the colours.
+        ipf_key: which formula made the colors.
         overwrite: replace ``out`` if it is there.
         compact: the smallest file instead of the fastest slices; held in memory until the end.
         progress: called with (frames done, frames in all).

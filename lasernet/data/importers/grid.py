@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lasernet.data.case_writer import CaseWriter
 from lasernet.data.importers import Settings, times
 from lasernet.data.structure import REGULAR, irregularity
-from lasernet.data.track_writer import CaseWriter, FileWriter
+from lasernet.data.track_writer import FileWriter
 from lasernet.errors import DataError
 
 SAME = 1e-6  # of a typical coordinate: values that differ by less are one plane, printed or rounded twice
@@ -65,7 +66,7 @@ def _nearest(values: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray[
     return index
 
 
-def colours(values: NDArray[Any], column: str, where: str) -> NDArray[np.uint8]:
+def colors(values: NDArray[Any], column: str, where: str) -> NDArray[np.uint8]:
     """IPF values in [0, 1] as bytes.
 
     Raises:
@@ -74,7 +75,7 @@ def colours(values: NDArray[Any], column: str, where: str) -> NDArray[np.uint8]:
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if not (low >= -1e-6 and high <= 1 + 1e-6):  # also refuses NaN
         raise DataError(
-            f"{where}: {column} runs from {low:.6g} to {high:.6g}; expected IPF colours in [0, 1]; scale or repair them"
+            f"{where}: {column} runs from {low:.6g} to {high:.6g}; expected IPF colors in [0, 1]; scale or repair them"
         )
     scaled: NDArray[np.uint8] = np.rint(values * values.dtype.type(255)).astype(np.uint8)
     return scaled
@@ -96,7 +97,7 @@ def require_temperatures(values: NDArray[Any], where: str) -> None:
 
 
 def ids_agree(ids: NDArray[Any], ipf: NDArray[np.uint8], channels: int) -> bool:
-    """Whether an orientation index is 0 exactly where all colours are 0, so that it can say what is molten."""
+    """Whether an orientation index is 0 exactly where all colors are 0, so that it can say what is molten."""
     return bool(((ids == 0) == ~ipf.any(axis=channels)).all())
 
 

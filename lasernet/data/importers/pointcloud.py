@@ -19,7 +19,7 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from lasernet.data.importers import Settings, frame_number
-from lasernet.data.importers.grid import add_track, colours, ids_agree, name_of, place, planes, require_temperatures
+from lasernet.data.importers.grid import add_track, colors, ids_agree, name_of, place, planes, require_temperatures
 from lasernet.data.quarantine import require_regular_file
 from lasernet.data.track_writer import create_file
 from lasernet.errors import DataError
@@ -57,7 +57,7 @@ def import_point_clouds(files: Sequence[Path], out: Path, settings: Settings) ->
     try:
         _convert(files, out, settings, with_ids=_has_ids(files))
     except _UnusableIds as problem:
-        log.warning("%s; the file gets no grain_id, and molten cells are those with all colours 0", problem)
+        log.warning("%s; the file gets no grain_id, and molten cells are those with all colors 0", problem)
         _convert(files, out, settings, with_ids=False)
 
 
@@ -154,7 +154,7 @@ def _read(path: Path, *, with_ids: bool) -> _Points:
         require_temperatures(temperature, where)
         ipf = np.empty((9, batch.num_rows), dtype=np.uint8)
         for channel, column in enumerate(COLORS):
-            ipf[channel] = colours(batch.column(4 + channel).to_numpy(), column, where)
+            ipf[channel] = colors(batch.column(4 + channel).to_numpy(), column, where)
         blocks.append((coded, temperature.copy(), ipf, _ids(batch.column(13), ipf, where) if with_ids else None))
     if not rows:
         raise DataError(f"{where} has a header and no rows; expected one row per point; export it again")
@@ -186,7 +186,7 @@ def _ids(column: pa.Array, ipf: NDArray[np.uint8], where: str) -> NDArray[np.int
         raise _UnusableIds(f"{where}: {IDS} holds values that are no 32-bit whole numbers")
     ids: NDArray[np.int32] = values.astype(np.int32)
     if not ids_agree(ids, ipf, 0):
-        raise _UnusableIds(f"{where}: {IDS} is not 0 exactly where the colours are 0")
+        raise _UnusableIds(f"{where}: {IDS} is not 0 exactly where the colors are 0")
     return ids
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lasernet.data import structure
 from lasernet.data.importers import Settings
-from lasernet.data.importers.grid import add_track, colours, ids_agree, planes, require_temperatures
+from lasernet.data.importers.grid import add_track, colors, ids_agree, planes, require_temperatures
 from lasernet.data.quarantine import check_in_child, require_regular_file
 from lasernet.data.structure import Refused
 from lasernet.data.track_writer import create_file
@@ -46,7 +46,7 @@ class _Store:
     axes: list[NDArray[np.float64]]
     timesteps: list[int]
 
-    def colours(self, frame: int) -> NDArray[np.float32]:
+    def colors(self, frame: int) -> NDArray[np.float32]:
         """Nine IPF channels and the orientation index of a frame, (10, X, Y, Z)."""
         values = self.microstructure[frame].float().numpy()
         return np.moveaxis(values, -1, 0) if self.version == 1 else values
@@ -107,10 +107,10 @@ def _volumes(store: _Store, frame: int, downsample: int, *, with_ids: bool) -> d
     temperature = store.temperature[frame].float().numpy()
     mask = temperature != 0 if store.mask is None else store.mask[frame].numpy()
     require_temperatures(temperature[mask], where)
-    values = store.colours(frame)
+    values = store.colors(frame)
     ipf = np.empty((9, *mask.shape), dtype=np.uint8)
     for channel in range(9):
-        ipf[channel] = colours(np.where(mask, values[channel], np.float32(0)), f"IPF channel {channel}", where)
+        ipf[channel] = colors(np.where(mask, values[channel], np.float32(0)), f"IPF channel {channel}", where)
     keep = (slice(None, None, downsample),) * 3
     volumes: dict[str, NDArray[Any]] = {
         "temperature": temperature[keep],
@@ -123,18 +123,18 @@ def _volumes(store: _Store, frame: int, downsample: int, *, with_ids: bool) -> d
 
 
 def _ids_usable(store: _Store, kept: list[int]) -> bool:
-    """Whether the tenth channel is an exact index that is 0 exactly where the colours are."""
+    """Whether the tenth channel is an exact index that is 0 exactly where the colors are."""
     half = store.microstructure.element_size() == 2
     limit = EXACT_F16 if half else 2**24
     for frame in kept:
-        values = store.colours(frame)
+        values = store.colors(frame)
         mask = values[9] == values[9] if store.mask is None else store.mask[frame].numpy()
         ids = np.where(mask, values[9], 0)
         if not np.isfinite(ids).all() or np.abs(ids).max(initial=0) > limit or (ids != np.rint(ids)).any():
             log.warning("orientation indices are not exact in the source; the file gets no grain_id")
             return False
         if not ids_agree(ids, np.rint(np.where(mask, values[:9], 0) * 255).astype(np.uint8), 0):
-            log.warning("orientation indices are not 0 exactly where the colours are; the file gets no grain_id")
+            log.warning("orientation indices are not 0 exactly where the colors are; the file gets no grain_id")
             return False
     return True
 

@@ -13,9 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
-from lasernet.errors import OptionError
+from lasernet.errors import LasernetError, OptionError
 
 T = TypeVar("T", bound=type)
+PLUGIN_MODULE = "lasernet_plugin_"  # begins the module name of a user's own file
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Registry:
 
 
 def first_line(text: str | None) -> str:
-    """The first line of a docstring, without its full stop."""
+    """The first line of a docstring or message, without its full stop."""
     return (text or "").strip().split("\n")[0].rstrip(".")
 
 
@@ -135,13 +136,22 @@ def load_file(reference: str, kind: Registry = MODELS) -> str:
     path = Path(file).expanduser()
     if not path.is_file():
         raise OptionError(f"no file '{path}'; expected a path to a Python file, as in ./my_model.py:ResConv")
-    module_name = f"lasernet_plugin_{path.stem}"
+    module_name = f"{PLUGIN_MODULE}{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path.resolve())
     if spec is None or spec.loader is None:
         raise OptionError(f"'{path}' is no Python file; expected a name that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except LasernetError:
+        raise
+    except (Exception, SystemExit) as error:
+        del sys.modules[module_name]
+        raise OptionError(
+            f"'{path}' cannot be imported ({type(error).__name__}: {first_line(str(error))}); "
+            "expected a Python file that defines a model; mend it (--debug shows more)"
+        ) from error
     cls = getattr(module, attribute, None)
     if not isinstance(cls, type):
         found = [key for key, value in vars(module).items() if isinstance(value, type)]

@@ -29,6 +29,7 @@ CONFIG, METRICS, RESULTS = "config.json", "metrics.jsonl", "test_results.json"
 BEST, LAST, BASELINES = "weights.safetensors", "last.safetensors", "baselines.safetensors"
 LOCK, STATE, MANIFEST = ".lock", "state", "manifest.json"
 SCHEMA = 1
+RUNS = Path("runs")  # where runs are made and looked for
 LAYOUT: dict[str, Any] = {  # what every config.json holds
     "schema": int,
     "model": {"name": str, "options": dict},

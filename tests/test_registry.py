@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,11 @@ def test_a_file_is_imported_under_its_registered_or_its_own_name(tmp_path: Path)
         load_file(f"{file}:FromAFil")
     with pytest.raises(OptionError, match="no file"):
         load_file(f"{tmp_path}/other.py:X")
+
+
+def test_an_installed_package_adds_its_models_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = metadata.EntryPoint("from-a-package", "toy_models:ToyConv", "lasernet.models")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [point] if group == "lasernet.models" else [])
+    registry = Registry("model", "lasernet.models")
+    assert "from-a-package" in registry.names()
+    assert registry.get("from-a-package").__name__ == "ToyConv"

@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from traceback import walk_tb
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -16,6 +17,7 @@ from typer.main import get_command
 from lasernet.cli.output import Settings, route_messages
 from lasernet.cli.output import say_error as _say_error
 from lasernet.errors import LasernetError
+from lasernet.registry import PLUGIN_MODULE, first_line
 
 VERBS = {
     "data": "Import, download, describe and check data files.",
@@ -87,11 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     end = words.index("--") if "--" in words else len(words)
-    settings = Settings(
-        quiet="--quiet" in words[:end], debug="--debug" in words[:end], words=tuple(w for w in words if w != "--debug")
-    )
+    settings = Settings(quiet="--quiet" in words[:end], debug="--debug" in words[:end])
     words = [word for place, word in enumerate(words) if place >= end or word not in ("--quiet", "--debug")]
     route_messages(settings)
+    if words[:1] == ["train"]:
+        settings.stop.install()
     code = 1
     try:
         code = guarded(lambda: _command(words, settings), settings)
@@ -107,26 +109,28 @@ def _command(words: list[str], settings: Settings) -> int:
     return int(get_command(app)(words, prog_name="lasernet", standalone_mode=False, obj=settings) or 0)
 
 
-def guarded(work: Callable[[], int], settings: Settings, *, speak: bool = True) -> int:
+def guarded(work: Callable[[], int], settings: Settings, *, report: Callable[[str, int], None] | None = None) -> int:
     """Every way in which work can end, as an exit code; errors become one line on stderr.
 
     Args:
-        speak: False for a process whose partner reports what all of them meet.
+        report: takes the line and the code instead, in a process for which another one speaks.
     """
-    say_error = _say_error if speak else _say_nothing
+
+    def say_error(text: str, code: int) -> int:
+        (report or _speak)(text, code)
+        return code
+
     try:
         return work()
     except LasernetError as error:
         if settings.debug:
             raise
-        say_error(str(error))
-        return error.exit_code
+        return say_error(str(error), error.exit_code)
     except ClickException as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())
             return 0
-        say_error(_usage(error))
-        return 2
+        return say_error(_usage(error), 2)
     except KeyboardInterrupt:
         return 130
     except SystemExit as error:
@@ -135,24 +139,33 @@ def guarded(work: Callable[[], int], settings: Settings, *, speak: bool = True) 
         if settings.debug:
             raise
         place = f" '{error.filename}'" if error.filename else ""
-        say_error(
-            f"the system refused{place}: {error.strerror or error}; expected room and permission; mend it and retry"
-        )
-        return 2
+        text = f"the system refused{place}: {error.strerror or error}; expected room and permission; mend it and retry"
+        return say_error(text, 2)
     except BaseException as error:
         if getattr(error, "exit_code", None) is not None:  # a signal, or a worker that has spoken
             return int(error.exit_code)  # type: ignore[attr-defined]
         if settings.debug:
             raise
-        say_error(
-            f"unexpected {type(error).__name__}: {error}; this is a defect of lasernet; "
-            "run the command again with --debug and report what it prints"
-        )
-        return 1
+        what = f"{type(error).__name__}: {first_line(str(error))}"
+        culprit = _place_in_plugin(error)
+        if culprit is not None:
+            return say_error(f"{culprit}: {what}; expected a model that works; mend the file (--debug shows more)", 2)
+        text = f"unexpected {what}; this is a defect of lasernet"
+        return say_error(f"{text}; run the command again with --debug and report what it prints", 1)
 
 
-def _say_nothing(_text: str) -> None:
-    return
+def _speak(text: str, _code: int) -> None:
+    _say_error(text)
+
+
+def _place_in_plugin(error: BaseException) -> str | None:
+    """File and line of the user's own model from which an error came; None if it came from elsewhere."""
+    frames = [
+        (frame.f_globals.get("__name__", ""), frame.f_code.co_filename, line)
+        for frame, line in walk_tb(error.__traceback__)
+    ]
+    found = [(file, line) for name, file, line in frames if str(name).startswith(PLUGIN_MODULE)]
+    return f"{os.path.basename(found[-1][0])}, line {found[-1][1]}" if found else None
 
 
 def _usage(error: Any) -> str:

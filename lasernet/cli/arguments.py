@@ -12,9 +12,8 @@ import typer
 
 from lasernet.errors import OptionError
 from lasernet.options import Option
-from lasernet.run import latest_run
+from lasernet.run import RUNS, latest_run
 
-RUNS = Path("runs")
 PLUGIN = Annotated[
     list[str] | None, typer.Option("--plugin", help="Model file that the run needs, as ./my_model.py:ResConv.")
 ]

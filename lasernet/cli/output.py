@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TextIO
+
+from lasernet.engine.signals import StopRequest
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for every verb."""
+    """What holds for every verb.
+
+    Attributes:
+        stop: remembers signals from the first moment of ``train`` on.
+    """
 
     quiet: bool = False
     debug: bool = False
-    words: tuple[str, ...] = ()
+    stop: StopRequest = field(default_factory=StopRequest)
 
 
 def say(text: str) -> None:
-    """A message for a person, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """A message for a person, on stderr; where nobody listens any more, the work goes on."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def say_error(text: str) -> None:

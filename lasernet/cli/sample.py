@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import typer
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, RUNS
+from lasernet.cli.arguments import PLUGIN
 from lasernet.cli.output import result, say
 from lasernet.cli.plugins import import_for_run, import_plugin
-from lasernet.run import Run
+from lasernet.run import RUNS, Run
 
 app = typer.Typer(context_settings=HELP, **PLAIN)
 

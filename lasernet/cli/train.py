@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shlex
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +18,8 @@ from lasernet.cli.app import HELP, PLAIN
 from lasernet.cli.arguments import flag_parameter
 from lasernet.cli.output import Settings, TerminalReporter, result, say
 from lasernet.cli.plugins import import_for_run, import_plugin, is_file_reference
-from lasernet.engine.signals import Stopped, StopRequest
-from lasernet.errors import OptionError, RunError
+from lasernet.engine.signals import Stopped
+from lasernet.errors import OptionError
 from lasernet.options import parse_assignment
 from lasernet.registry import MODELS, suggestion
 
@@ -128,7 +129,6 @@ def run_training(
     source: dict[str, str] | None = None,
 ) -> None:
     """Train, and end as the contract of signals says."""
-    stop = StopRequest().install()
     out = values.get("out")
     options = {key: value for key, value in values.items() if key not in SHARED and value is not None}
     shared = {key: values.get(key) for key in ("task", "loss", "preset")}
@@ -139,8 +139,8 @@ def run_training(
     for key in ("task", "loss", "preset"):
         shared[key] = shared[key] if shared[key] is not None else options.pop(key, None)
         options.pop(key, None)
-    from lasernet.engine.launch import WorkerFailed
-    from lasernet.engine.train import find_resumable, train
+    from lasernet.engine.resume import find_resumable
+    from lasernet.engine.train import train
 
     arguments: dict[str, Any] = {"data": values.get("data") or (), "out": out, "source": source, **shared}
     if dry_run:
@@ -155,33 +155,19 @@ def run_training(
 
         import_for_run(Run(going_on).config)
     try:
-        path = train(model, resume=resume, stop=stop, reporter=reporter, **arguments, **options)
+        path = train(model, resume=resume, stop=settings.stop, reporter=reporter, **arguments, **options)
     except Stopped as stopped:
         reporter.close()
-        where = going_on or (Path(out) if out else None)
-        _say_how_to_go_on(where or _newest(), settings, stopped)
-        raise
-    except WorkerFailed:
-        reporter.close()
+        _say_how_to_go_on(stopped)
         raise
     finally:
         reporter.close()
     result(str(path))
 
 
-def _newest() -> Path | None:
-    from lasernet.engine.train import RUNS
-    from lasernet.run import latest_run
-
-    try:
-        return latest_run(RUNS)
-    except RunError:
-        return None
-
-
-def _say_how_to_go_on(path: Path | None, settings: Settings, stopped: Stopped) -> None:
-    if path is not None and (path / "config.json").is_file():
-        say(f"stopped by signal {stopped.signum}; resume with: lasernet train --resume {path}")
+def _say_how_to_go_on(stopped: Stopped) -> None:
+    if stopped.run is not None:
+        say(f"stopped by signal {stopped.signum}; resume with: lasernet train --resume {shlex.quote(str(stopped.run))}")
     else:
         say(f"stopped by signal {stopped.signum} before a run was made; nothing is kept")
 

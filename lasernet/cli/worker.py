@@ -9,18 +9,17 @@ from pathlib import Path
 
 from lasernet.cli.app import guarded
 from lasernet.cli.output import Settings, TerminalReporter, route_messages
-from lasernet.engine.launch import watch_parent
+from lasernet.engine.launch import report_error, watch_parent
 from lasernet.engine.progress import LogReporter
-from lasernet.engine.signals import StopRequest
 from lasernet.registry import load_file
 
 
 def main(arguments: list[str]) -> int:
     """Train; the exit code says how it ended."""
-    stop = StopRequest().install()
     watch_parent()
     main_rank = os.environ.get("RANK", "0") == "0"
     settings = Settings(quiet=not main_rank)
+    settings.stop.install()
     route_messages(settings)
 
     def work() -> int:
@@ -29,10 +28,10 @@ def main(arguments: list[str]) -> int:
         if len(arguments) > 2:
             load_file(arguments[2])  # named by the process that started this one
         reporter = TerminalReporter(settings) if main_rank else LogReporter()
-        train_worker(Path(arguments[0]), json.loads(arguments[1]), stop, reporter)
+        train_worker(Path(arguments[0]), json.loads(arguments[1]), settings.stop, reporter)
         return 0
 
-    return guarded(work, settings, speak=main_rank)
+    return guarded(work, settings, report=report_error)
 
 
 if __name__ == "__main__":

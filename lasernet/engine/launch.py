@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,18 +17,20 @@ from pathlib import Path
 from lasernet.atomic import write_bytes
 from lasernet.engine.settings import FREE_ON_RESUME, Training
 from lasernet.engine.signals import Stopped, StopRequest
-from lasernet.errors import RunError
+from lasernet.errors import LasernetError, RunError
 from lasernet.run import CONFIG, dump_json
 
-PARENT_PIPE = "LASERNET_PARENT_PIPE"
+PARENT_PIPE = "LASERNET_PARENT_PIPE"  # its other end closes when the process that started us is gone
+ERROR_PIPE = "LASERNET_ERROR_PIPE"  # takes the error line of a worker
 GRACE_SECONDS = 20.0  # for the others, once one worker has ended with an error
+STOP_SECONDS = 2.0  # for the others, once one worker has ended by a signal: then the checkpoint is written
 
 
-class WorkerFailed(Exception):
-    """A worker ended with an error that it has reported itself; carries its exit code."""
+class WorkerFailed(LasernetError):
+    """What the first worker that failed had to say, with its exit code."""
 
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(exit_code)
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
         self.exit_code = exit_code
 
 
@@ -71,9 +74,11 @@ def run_workers(path: Path, settings: Training, stop: StopRequest, *, plugin: Ma
 
     Raises:
         Stopped: if a signal came; the workers have written a checkpoint.
-        WorkerFailed: if one of them failed; it has said why.
+        WorkerFailed: if one of them failed.
+        RunError: if one of them was killed.
     """
     reading, writing = os.pipe()
+    errors, speaking = os.pipe()
     free = {name: getattr(settings, name) for name in FREE_ON_RESUME}
     arguments = [str(path.resolve()), json.dumps(free)]
     if plugin:
@@ -85,6 +90,7 @@ def run_workers(path: Path, settings: Training, stop: StopRequest, *, plugin: Ma
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(_free_port()),
         PARENT_PIPE: str(reading),
+        ERROR_PIPE: str(speaking),
     }
     if settings.device == "cpu":
         shared["ACCELERATE_USE_CPU"] = "1"
@@ -92,25 +98,27 @@ def run_workers(path: Path, settings: Training, stop: StopRequest, *, plugin: Ma
         subprocess.Popen(
             [sys.executable, "-m", "lasernet.cli.worker", *arguments],
             env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            pass_fds=(reading,),
+            pass_fds=(reading, speaking),
             start_new_session=True,  # a terminal's Ctrl-C reaches them once, through us
         )
         for rank in range(settings.num_processes)
     ]
     os.close(reading)
+    os.close(speaking)
     stop.deferred = True
     try:
-        _wait(workers, stop)
+        _wait(workers, stop, errors)
     finally:
         for worker in workers:
             if worker.poll() is None:
                 worker.kill()
                 worker.wait()
         os.close(writing)
+        os.close(errors)
         stop.deferred = False
 
 
-def _wait(workers: list[subprocess.Popen[bytes]], stop: StopRequest) -> None:
+def _wait(workers: list[subprocess.Popen[bytes]], stop: StopRequest, errors: int) -> None:
     forwarded = False
     deadline: float | None = None
     while any(worker.poll() is None for worker in workers):
@@ -119,7 +127,7 @@ def _wait(workers: list[subprocess.Popen[bytes]], stop: StopRequest) -> None:
                 worker.send_signal(stop.signum)
             forwarded = True
         if deadline is None and any(worker.poll() not in (None, 0) for worker in workers):
-            deadline = time.monotonic() + GRACE_SECONDS
+            deadline = time.monotonic() + (GRACE_SECONDS if stop.signum is None else STOP_SECONDS)
         if deadline is not None and time.monotonic() > deadline:
             break
         time.sleep(0.05)
@@ -134,7 +142,27 @@ def _wait(workers: list[subprocess.Popen[bytes]], stop: StopRequest) -> None:
                 f"a worker was killed by {signal.Signals(killed).name}; its partners were ended; "
                 "the checkpoints are whole: go on with --resume"
             )
-        raise WorkerFailed(int(failed[0]))
+        message, code = _first_error(errors, failed)
+        raise WorkerFailed(message, code)
+
+
+def _first_error(errors: int, codes: list[int]) -> tuple[str, int]:
+    """The line that the first failing worker wrote, and its exit code."""
+    os.set_blocking(errors, False)
+    try:
+        line = os.read(errors, 1 << 16).decode(errors="replace").splitlines()[0]
+        code, _, message = line.partition(" ")
+        return message, int(code)
+    except (BlockingIOError, IndexError, ValueError):
+        what = f"a worker ended with status {codes[0]} and without a word"
+        return f"{what}; the checkpoints are whole; go on with --resume, or use --num-processes 1", codes[0]
+
+
+def report_error(text: str, code: int) -> None:
+    """In a worker: hand an error line to the process that started it, which speaks for all."""
+    pipe = os.environ.get(ERROR_PIPE, "")
+    with contextlib.suppress(OSError, ValueError):
+        os.write(int(pipe), f"{code} {' '.join(text.split())}"[:3000].encode(errors="replace") + b"\n")
 
 
 def watch_parent(stop_number: int = signal.SIGTERM) -> None:

@@ -284,6 +284,7 @@ class Loop:
             self._refuse_unfinite()
             self.run.save_state(self.progress.step, pack_checkpoint(self, sums, items))
             self.run.write_weights(LAST, pack_weights(self))
+        self.processes.wait()  # who leaves after a signal may end the others
         self._saved = time.monotonic()
 
     def _refuse_unfinite(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from types import FrameType
 
 HANDLED = tuple(
@@ -16,6 +17,7 @@ class Stopped(BaseException):
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
+        self.run: Path | None = None  # the run to go on with, once there is one
         self.exit_code = 128 + signum
 
 

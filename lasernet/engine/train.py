@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.tracking import filter_trackers
 
 from lasernet.engine import launch
 from lasernet.engine.evaluate import evaluate
@@ -24,20 +25,31 @@ from lasernet.engine.loaded import (
 )
 from lasernet.engine.loading import Batches
 from lasernet.engine.loop import Loop
-from lasernet.engine.parallel import Processes, launched_processes
-from lasernet.engine.plan import differences, environment, make_config, resolve_files
+from lasernet.engine.parallel import Processes, check_machine, launched_processes
+from lasernet.engine.plan import environment, make_config, resolve_files
 from lasernet.engine.progress import LogReporter, Reporter
+from lasernet.engine.resume import check_same, find_resumable
 from lasernet.engine.settings import FREE_ON_RESUME, Training
-from lasernet.engine.signals import StopRequest
+from lasernet.engine.signals import Stopped, StopRequest
 from lasernet.errors import OptionError, RunError
 from lasernet.losses.base import build_criterion
 from lasernet.models.base import Model, count_parameters
 from lasernet.options import resolve
-from lasernet.run import BASELINES, BEST, CONFIG, LOCK, RESULTS, Run, claim_path, latest_run, lock_directory, new_run_path
+from lasernet.run import (
+    BASELINES,
+    BEST,
+    CONFIG,
+    LOCK,
+    RESULTS,
+    RUNS,
+    Run,
+    claim_path,
+    lock_directory,
+    new_run_path,
+)
 from lasernet.tasks.base import get_task
 
 log = logging.getLogger(__name__)
-RUNS = Path("runs")
 
 
 def train(
@@ -86,60 +98,11 @@ def train(
             config = make_config(model, options, task=task, loss=loss, preset=preset, source=source)
             return _start(config, files, out, stop, reporter)
     run = Run(found)
-    _check_same(run, model, options, task=task, loss=loss, files=files, preset=preset)
+    check_same(run, model, options, task=task, loss=loss, files=files, preset=preset)
     if run.finished:
         return run.path
     free = {name: options[name] for name in FREE_ON_RESUME if name in options}
     return _run_all(run, _settings(run, free), stop, reporter)
-
-
-def find_resumable(resume: str | Path | None, out: str | Path | None, model: str | None) -> Path | None:
-    """The run directory to go on with; None if a new run is to be started.
-
-    Raises:
-        RunError: if the named one is no run.
-    """
-    if resume is None:
-        return None
-    if str(resume) == "auto":
-        if out is None:
-            raise OptionError("--resume auto needs --out DIR: the directory in which to start or go on")
-        return Path(out) if (Path(out) / CONFIG).exists() else None
-    path = latest_run(RUNS) if str(resume) == "latest" else Path(resume)
-    if out is not None and Path(out).resolve() != path.resolve():
-        raise OptionError(f"--resume {resume} goes on in {path}; leave --out {out} out")
-    return path
-
-
-def _check_same(
-    run: Run,
-    model: str | None,
-    options: Mapping[str, object],
-    *,
-    task: str | None,
-    loss: str | None,
-    files: Sequence[Path],
-    preset: str | None,
-) -> None:
-    config = run.config
-    changed = []
-    if model is not None and model != run.model_name:
-        changed.append(f"model: {run.model_name} → {model}")
-    if task is not None and task != config["task"]:
-        changed.append(f"--task: {config['task']} → {task}")
-    if files and data_names(files) != config["data"].get("files"):
-        changed.append(f"--data: {', '.join(map(str, config['data'].get('files', [])))} → {', '.join(map(str, files))}")
-    if preset is not None and preset != config.get("preset"):
-        changed.append(f"--preset: {config.get('preset')} → {preset}")
-    if model is None or model == run.model_name:
-        held = {name: value for name, value in options.items() if name not in FREE_ON_RESUME}
-        if held or loss:
-            changed += differences(config, held, loss=loss)
-    if changed:
-        raise OptionError(
-            f"{run.path} was started with other options ({'; '.join(changed)}); "
-            "a resumed run keeps its own: leave them out, or start a new run with --out"
-        )
 
 
 def _start(
@@ -147,6 +110,7 @@ def _start(
 ) -> Path:
     """Make the directory, open the data, write config.json, then train."""
     settings = Training(**config["training"])
+    check_machine(settings)
     path = claim_path(Path(out)) if out is not None else new_run_path(config["model"]["name"], RUNS)
     try:
         with lock_directory(path):
@@ -191,7 +155,11 @@ def _write_config(path: Path, config: dict[str, Any], files: Sequence[Path], set
 def _run_all(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) -> Path:
     """Train in this process, or in as many as asked for."""
     if settings.num_processes > 1 and launched_processes() == 1:
-        launch.run_workers(run.path, settings, stop, plugin=run.config["model"].get("source"))
+        try:
+            launch.run_workers(run.path, settings, stop, plugin=run.config["model"].get("source"))
+        except Stopped as stopped:
+            stopped.run = run.path
+            raise
         return run.path
     with contextlib.ExitStack() as held:
         if int(os.environ.get("RANK", "0")) == 0:
@@ -212,8 +180,12 @@ def _settings(run: Run, changes: Mapping[str, object]) -> Training:
 
 
 def _train_here(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) -> Path:
-    with _plain_memory_errors(settings):
-        _fit(run, settings, stop, reporter)
+    try:
+        with _plain_memory_errors(settings):
+            _fit(run, settings, stop, reporter)
+    except Stopped as stopped:
+        stopped.run = run.path
+        raise
     return run.path
 
 
@@ -284,18 +256,9 @@ def _fit_baselines(run: Run, models: Mapping[str, Model], batches: Batches) -> N
 
 def _start_tracker(processes: Processes, run: Run, settings: Training) -> None:
     accelerator = processes.accelerator
-    try:
-        from accelerate.tracking import filter_trackers
-
-        accelerator.log_with = filter_trackers([settings.track], str(run.path))
-        if not accelerator.log_with:
-            raise ImportError(settings.track)
-        accelerator.project_configuration.set_directories(str(run.path))
-        accelerator.init_trackers("lasernet")
-    except ImportError:
-        raise OptionError(
-            f"--track {settings.track}: the package is not installed; pip install 'lasernet[{settings.track}]'"
-        ) from None
+    accelerator.log_with = filter_trackers([settings.track], str(run.path))
+    accelerator.project_configuration.set_directories(str(run.path))
+    accelerator.init_trackers("lasernet")
 
 
 def _finish(run: Run, loop: Loop) -> None:

@@ -89,7 +89,7 @@ class Run:
             return []
         try:
             rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{file}: damaged ({error}); delete it, or restore it from a copy") from None
         if not all(isinstance(row, dict) for row in rows):
             raise RunError(f"{file}: expected one JSON object per line; delete it, or restore it from a copy")
@@ -119,7 +119,7 @@ class Run:
 
         The ``keep`` newest checkpoints stay.
         """
-        folder = self.path / STATE
+        folder = self._state_folder()
         folder.mkdir(exist_ok=True)
         target = folder / f"step-{step:09d}"
         partial = folder / f".{target.name}.partial"
@@ -130,7 +130,9 @@ class Run:
                 write_bytes(partial / name, content)
             hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
             write_bytes(partial / MANIFEST, dump_json({"step": step, "sha256": hashes}).encode())
-            if target.exists():
+            if target.is_symlink() or target.is_file():
+                target.unlink()
+            elif target.exists():
                 shutil.rmtree(target)
             os.replace(partial, target)
             sync(folder)
@@ -151,10 +153,21 @@ class Run:
         return None, damaged
 
     def _states(self) -> list[Path]:
-        folder = self.path / STATE
+        folder = self._state_folder()
         if not folder.is_dir():
             return []
         return sorted(path for path in folder.iterdir() if re.fullmatch(r"step-\d{9}", path.name))
+
+    def _state_folder(self) -> Path:
+        """The folder of checkpoints; never a link, because old checkpoints are deleted in it.
+
+        Raises:
+            RunError: if it is a link, or no folder.
+        """
+        folder = self.path / STATE
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise RunError(f"{folder} is no folder of this run; expected a plain one with checkpoints; remove it")
+        return folder
 
     # -- the lock ---------------------------------------------------------------------------
 
@@ -172,7 +185,7 @@ class Run:
     def _sweep(self) -> None:
         for folder in (self.path, self.figures, *self._states()):
             sweep(folder)
-        for partial in (self.path / STATE).glob(".step-*.partial"):
+        for partial in self._state_folder().glob(".step-*.partial"):
             shutil.rmtree(partial, ignore_errors=True)
 
 

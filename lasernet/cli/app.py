@@ -159,13 +159,12 @@ def _speak(text: str, _code: int) -> None:
 
 
 def _place_in_plugin(error: BaseException) -> str | None:
-    """File and line of the user's own model from which an error came; None if it came from elsewhere."""
-    frames = [
-        (frame.f_globals.get("__name__", ""), frame.f_code.co_filename, line)
-        for frame, line in walk_tb(error.__traceback__)
-    ]
-    found = [(file, line) for name, file, line in frames if str(name).startswith(PLUGIN_MODULE)]
-    return f"{os.path.basename(found[-1][0])}, line {found[-1][1]}" if found else None
+    """File and line of the user's own model from which an error came, or the file alone if it came later on."""
+    frames = [(frame.f_globals.get("__name__", ""), line) for frame, line in walk_tb(error.__traceback__)]
+    lines = [(name, f", line {line}") for name, line in frames]
+    loaded = [(name, "") for name in sys.modules]
+    found = [(name, line) for name, line in loaded + lines if name.startswith(PLUGIN_MODULE)]
+    return f"{found[-1][0].removeprefix(PLUGIN_MODULE)}.py{found[-1][1]}" if found else None
 
 
 def _usage(error: Any) -> str:

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from lasernet.cli.plugins import import_for_run, import_plugin
 from lasernet.errors import OptionError
 from lasernet.options import Option
-from lasernet.run import RUNS, latest_run
+from lasernet.run import RUNS, Run, latest_run
 
 PLUGIN = Annotated[
     list[str] | None, typer.Option("--plugin", help="Model file that the run needs, as ./my_model.py:ResConv.")
@@ -41,6 +42,18 @@ def flag_parameter(option: Option, *, panel: str | None = None, flag: str | None
 def given(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """The options among ``names`` that the user gave."""
     return {name: values[name] for name in names if values.get(name) is not None}
+
+
+def open_runs(runs: Sequence[str], plugins: Sequence[str] | None) -> list[Path]:
+    """The paths of existing runs, with the model files imported that they need."""
+    paths = run_paths(runs)
+    for reference in plugins or []:
+        import_plugin(reference)
+    for path in paths:
+        config = Run(path).config
+        if not plugins:
+            import_for_run(config)
+    return paths
 
 
 def run_paths(runs: Sequence[str]) -> list[Path]:

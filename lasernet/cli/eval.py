@@ -10,10 +10,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, run_paths
+from lasernet.cli.arguments import PLUGIN, open_runs
 from lasernet.cli.output import result
-from lasernet.cli.plugins import import_for_run, import_plugin
-from lasernet.run import Run, dump_json
+from lasernet.run import dump_json
 
 app = typer.Typer(context_settings=HELP, **PLAIN)
 Split = Literal["train", "val", "test", "all"]
@@ -47,13 +46,7 @@ def evaluate_runs(
     lasernet eval RUN_A RUN_B --split all
     lasernet eval RUN --fail-if "metrics.all.mse>0.01"
     """
-    paths = run_paths(runs)
-    for reference in plugin or []:
-        import_plugin(reference)
-    for path in paths:
-        config = Run(path).config
-        if not plugin:
-            import_for_run(config)
+    paths = open_runs(runs, plugin)
     from lasernet.engine.evaluate import check_gate, evaluate_many
 
     results = evaluate_many(

@@ -7,10 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, run_paths
+from lasernet.cli.arguments import PLUGIN, open_runs
 from lasernet.cli.output import result
-from lasernet.cli.plugins import import_for_run, import_plugin
-from lasernet.run import Run
 
 app = typer.Typer(context_settings=HELP, **PLAIN)
 
@@ -50,13 +48,7 @@ def visualize(
     """
     from lasernet.engine.visualize import visualize
 
-    paths = run_paths(runs)
-    for reference in plugin or []:
-        import_plugin(reference)
-    for path in paths:
-        config = Run(path).config
-        if not plugin:
-            import_for_run(config)
+    paths = open_runs(runs, plugin)
     written = visualize(
         paths,
         what=[part.strip() for part in what.split(",") if part.strip()],

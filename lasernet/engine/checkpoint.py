@@ -89,12 +89,15 @@ def restore_checkpoint(loop: Loop, files: dict[str, bytes]) -> None:
         loop.model.load_state_dict(model)
         _load_optimizers(loop, unpack(files["optimizer.safetensors"], source="checkpoint")[0])
         loop.progress = Progress.from_json(json.loads(files["progress.json"]))
-        loop.rows = json.loads(files["metrics.json"])
+        loop.rows = [dict(row) for row in json.loads(files["metrics.json"])]
+        loop.best = files.get(BEST)
+        if loop.best is not None:
+            unpack(loop.best, source="checkpoint")
         if loop.average is not None:
             loop.average.values = unpack(files["average.safetensors"], source="checkpoint")[0]
             for name, value in loop.model.state_dict().items():
                 loop.average.values[name] = loop.average.values[name].to(value.device)
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (KeyError, ValueError, TypeError, RuntimeError, RunError) as error:
         raise RunError(
             f"{loop.run.path}: its checkpoint does not fit the model ({str(error).splitlines()[0]}); "
             "was the model's code changed? start a new run with --out"
@@ -102,7 +105,6 @@ def restore_checkpoint(loop: Loop, files: dict[str, bytes]) -> None:
     scaler = loop.processes.accelerator.scaler
     if scaler is not None and loop.progress.scaler:
         scaler.load_state_dict({**scaler.state_dict(), **loop.progress.scaler})
-    loop.best = files.get(BEST)
     if loop.processes.is_main:
         loop.run.write_metrics(loop.rows)
         if loop.best is not None:

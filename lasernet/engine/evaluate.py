@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from lasernet.data.base import Split
 from lasernet.data.splits import SPLITS
 from lasernet.engine.loaded import LoadedRun, data_files, data_names, load_baselines, load_run, open_data
 from lasernet.engine.loading import in_order, stream, to_device
 from lasernet.errors import CheckFailed, DataError, OptionError
 from lasernet.metrics.base import Metric
-from lasernet.models.base import count_parameters
-from lasernet.tasks.base import get_task
+from lasernet.models.base import Model, count_parameters
+from lasernet.tasks.base import Task, get_task
 
 SCHEMA = 1
 BATCH = 16
@@ -31,7 +32,7 @@ class Scored:
 
     metric: Metric
     baselines: dict[str, Metric]
-    split: Any
+    split: Split
 
 
 def evaluate(
@@ -127,7 +128,7 @@ def _band(low: float | None, high: float | None) -> tuple[float, float] | None:
 
 @torch.no_grad()
 def _score(
-    loaded: LoadedRun, baselines: Mapping[str, Any], split: Any, band: tuple[float, float] | None, device: str
+    loaded: LoadedRun, baselines: Mapping[str, Model], split: Split, band: tuple[float, float] | None, device: str
 ) -> Scored:
     task = loaded.task
     metric, others = task.metric(), {label: task.metric() for label in baselines}
@@ -141,7 +142,7 @@ def _score(
     return Scored(metric, others, split)
 
 
-def _report(task: Any, scored: Scored) -> dict[str, Any]:
+def _report(task: Task, scored: Scored) -> dict[str, Any]:
     return {
         "items": len(scored.split),
         "metrics": scored.metric.compute(),

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from lasernet import weights
+from lasernet.data.base import Data
 from lasernet.data.bundled import bundled_track
 from lasernet.engine.plan import model_class
 from lasernet.errors import OptionError, RunError
@@ -142,7 +142,7 @@ def _bundled_folder() -> Path:
 
 def open_data(
     task: Task, files: Sequence[Path], options: Mapping[str, object], inputs: Sequence[str], **changes: object
-) -> Any:
+) -> Data:
     """Open the task's data with stored options, some of them changed."""
     known = {option.name for option in options_of(task.data)}
     values = {**{key: value for key, value in options.items() if key in known}, **changes}
@@ -178,7 +178,7 @@ def load_baselines(run: Run, task: Task) -> dict[str, Model]:
     return models
 
 
-def open_dataset(data: str | Path | Sequence[str | Path] = (), task: str = "microstructure", **options: object) -> Any:
+def open_dataset(data: str | Path | Sequence[str | Path] = (), task: str = "microstructure", **options: object) -> Data:
     """Open files as the data of a task, split and ready to make batches.
 
     Args:

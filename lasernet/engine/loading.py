@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
-Batch = dict[str, Tensor]
+from lasernet.data.base import Batch, Split
+
 Rows = list[int]
 
 
@@ -32,15 +32,14 @@ def share_of(rows: Rows, *, rank: int, processes: int) -> Rows:
 class _Fetch(torch.utils.data.Dataset[Batch]):
     """Hands lists of rows to a split, so that workers make whole batches."""
 
-    def __init__(self, split: object) -> None:
+    def __init__(self, split: Split) -> None:
         self.split = split
 
     def __getitem__(self, rows: Rows) -> Batch:
-        batch: Batch = self.split.fetch(rows)  # type: ignore[attr-defined]
-        return batch
+        return self.split.fetch(rows)
 
 
-def stream(split: object, batches: Sequence[Rows], *, workers: int) -> Iterator[Batch]:
+def stream(split: Split, batches: Sequence[Rows], *, workers: int) -> Iterator[Batch]:
     """The batches of a split in the given order, read ahead by ``workers`` processes."""
     loader: DataLoader[Batch] = DataLoader(
         _Fetch(split),
@@ -55,11 +54,11 @@ def stream(split: object, batches: Sequence[Rows], *, workers: int) -> Iterator[
 class Batches:
     """A split as an iterable of batches that can be walked through repeatedly, for ``Model.fit``."""
 
-    def __init__(self, split: object, *, batch_size: int, device: torch.device) -> None:
+    def __init__(self, split: Split, *, batch_size: int, device: torch.device) -> None:
         self.split, self.batch_size, self.device = split, batch_size, device
 
     def __iter__(self) -> Iterator[Batch]:
-        rows = in_order(len(self.split), batch_size=self.batch_size)  # type: ignore[arg-type]
+        rows = in_order(len(self.split), batch_size=self.batch_size)
         for batch in stream(self.split, rows, workers=0):
             yield to_device(batch, self.device)
 

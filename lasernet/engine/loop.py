@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lasernet.data.base import Batch, Data
 from lasernet.engine.checkpoint import Average, pack_checkpoint, pack_weights, restore_checkpoint
-from lasernet.engine.loading import Batch, Rows, epoch_order, in_order, share_of, stream, to_device
+from lasernet.engine.loading import Rows, epoch_order, in_order, share_of, stream, to_device
 from lasernet.engine.parallel import Processes
 from lasernet.engine.progress import Progress, Reporter
 from lasernet.engine.schedule import lr_factor
@@ -41,7 +42,7 @@ class Loop:
         run: Run,
         model: Model,
         criterion: Criterion | None,
-        data: Any,
+        data: Data,
         settings: Training,
         *,
         processes: Processes,
@@ -226,6 +227,8 @@ class Loop:
         row: dict[str, Any] = {"epoch": epoch, "step": progress.step, "lr": last_lr}
         row |= self._means(progress.sums, progress.items)
         row |= self._validate()
+        if not math.isfinite(row.get("val_loss", 0.0)):
+            self._diverged(f"the validation loss is {row['val_loss']}", None)
         better = progress.judge(row.get("val_loss"), epoch, patience=self.settings.plateau_patience)
         progress.judged = progress.step
         progress.sums, progress.items = {}, {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -45,8 +46,19 @@ class Progress:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Progress:
-        """The state stored by :meth:`to_json`."""
-        return cls(**content)
+        """The state stored by :meth:`to_json`.
+
+        Raises:
+            ValueError: if a counter is of another type, or two contradict each other.
+            TypeError: if there are others.
+        """
+        found = cls(**content)
+        if not all(_fits(value, like) for value, like in zip(vars(found).values(), vars(cls()).values(), strict=True)):
+            raise ValueError("its counters have other types")
+        if found.step < 0 or found.sums.keys() != found.items.keys():
+            raise ValueError("its counters contradict each other")
+        found.sums = {name: math.nan if value is None else value for name, value in found.sums.items()}
+        return found
 
     def add(self, column: str, value: float, items: int) -> None:
         """Count a mean over some items towards the epoch's mean of a log column."""
@@ -66,6 +78,15 @@ class Progress:
                 self.halvings += 1
                 self.plateau_epochs = 0
         return better
+
+
+def _fits(value: object, like: object) -> bool:
+    """Whether a JSON value is of the kind of another: a whole number, a number (or none), or an object of them."""
+    if isinstance(like, dict):
+        return isinstance(value, dict) and all(_fits(part, None) for part in value.values())
+    if isinstance(value, float):
+        return math.isfinite(value) and not isinstance(like, int)
+    return (value is None and like is None) or type(value) is int
 
 
 class Reporter(Protocol):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from lasernet.data.base import Split
 from lasernet.engine.loaded import LoadedRun, data_files, load_run, open_data
 from lasernet.errors import OptionError, RunError
 from lasernet.registry import suggestion
@@ -89,7 +89,7 @@ def _names(loaded: LoadedRun, names: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def choose_items(split: Any, *, item: int | None, position: int | None, timestep: int | None, n: int) -> list[int]:
+def choose_items(split: Split, *, item: int | None, position: int | None, timestep: int | None, n: int) -> list[int]:
     """Rows of a split.
 
     Raises:

@@ -6,10 +6,11 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
+from lasernet.data.base import Data
 from lasernet.errors import OptionError
 from lasernet.metrics.base import Batch, Metric
 from lasernet.registry import suggestion
@@ -22,6 +23,13 @@ class Baseline:
     label: str
     model: str
     options: Mapping[str, object] = field(default_factory=dict)
+
+
+class Predictive(Protocol):
+    """A model that answers."""
+
+    def predict(self, batch: Batch) -> Tensor:
+        """The answer, in physical units."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,10 @@ class Task:
     """
 
     name: str
-    data: Callable[..., Any]
+    data: Callable[..., Data]
     default_data: Callable[[], list[Path]]
     metric: Callable[[], Metric]
-    compare: Callable[[Any, Any, Any], dict[str, dict[str, float | None]]]
+    compare: Callable[[Any, Any, Any], dict[str, dict[str, float | None]]]  # a metric and a split of the task's own
     intervals: Callable[[Any], dict[str, object]]
     baselines: tuple[Baseline, ...]
     figures: Mapping[str, Callable[..., list[Path]]]
@@ -52,10 +60,9 @@ class Task:
     write_samples: Callable[..., Path]
     primary: str = "active"
 
-    def answer(self, model: Any, batch: Batch) -> Tensor:
+    def answer(self, model: Predictive, batch: Batch) -> Tensor:
         """A model's answer to a batch, in physical units."""
-        answer: Tensor = model.predict(batch)
-        return answer
+        return model.predict(batch)
 
 
 TASKS = {

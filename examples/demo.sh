@@ -7,7 +7,7 @@ mkdir -p "$out"
 run="$out/predrnn"
 if [ -e "$run/test_results.json" ]; then echo "$run is trained already; remove it to train again" >&2; fi
 
-lasernet train predrnn --plane xz --epochs 30 --out "$run" --resume auto
+lasernet train predrnn --plane xz --epochs 20 --out "$run" --resume auto
 lasernet eval "$run" --format table
 lasernet visualize "$run" --what losses,predictions,error,front
 lasernet visualize "$run" --format gif

@@ -257,10 +257,12 @@ def claim_path(path: Path) -> Path:
         RunError: if something else is there.
     """
     try:
+        str(path).encode()  # JSON files of the run hold its name
         path.mkdir(parents=True, exist_ok=True)
         found = [entry.name for entry in path.iterdir() if entry.name != LOCK and not entry.name.endswith(".partial")]
-    except OSError as error:
-        raise RunError(f"--out {path}: cannot be used as a directory ({error.strerror}); choose another") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name is no text"
+        raise RunError(f"--out {path}: cannot be used as a directory ({reason}); choose another") from None
     if CONFIG in found:
         raise RunError(f"--out {path} already holds a run; add '--resume auto' to go on with it, or choose another")
     if found:

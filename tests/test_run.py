@@ -10,7 +10,8 @@ from lasernet.run import Run, claim_path, dump_json, latest_run, lock_directory,
 
 CONFIG = (
     '{"schema": 1, "created": "CREATED", "model": {"name": "m", "options": {}}, "task": "microstructure",'
-    ' "data": {}, "loss": {}, "training": {}, "environment": {}}'
+    ' "data": {"options": {}, "files": [], "hash": ""}, "loss": {"expression": "mse", "options": {}},'
+    ' "training": {}, "environment": {"threads": 1}}'
 )
 
 

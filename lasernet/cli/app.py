@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from lasernet.cli.output import Settings, route_messages
+from lasernet.cli.output import Settings, keep_streams, route_messages
 from lasernet.cli.output import say_error as _say_error
 from lasernet.errors import LasernetError
 from lasernet.registry import PLUGIN_MODULE, first_line
@@ -87,6 +87,7 @@ def lasernet(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
+    keep_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     end = words.index("--") if "--" in words else len(words)
     settings = Settings(quiet="--quiet" in words[:end], debug="--debug" in words[:end])
@@ -99,8 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = guarded(lambda: _command(words, settings), settings)
         sys.stdout.flush()
     except OSError as error:
-        code = 2
-        _say_error(f"standard output cannot be written ({error.strerror}); give it a place with room")
+        if not code:  # else the error has been told
+            _say_error(f"standard output cannot be written ({error.strerror}); expected room; give it another place")
+        code = code or 2
         _discard_stdout()
     sys.exit(code)
 
@@ -144,6 +146,8 @@ def guarded(work: Callable[[], int], settings: Settings, *, report: Callable[[st
     except BaseException as error:
         if getattr(error, "exit_code", None) is not None:  # a signal, or a worker that has spoken
             return int(error.exit_code)  # type: ignore[attr-defined]
+        if settings.stop.signum is not None:  # raised in the middle of an import, it can come out as another error
+            return 128 + settings.stop.signum
         if settings.debug:
             raise
         what = f"{type(error).__name__}: {first_line(str(error))}"

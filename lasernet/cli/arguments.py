@@ -16,7 +16,8 @@ from lasernet.options import Option
 from lasernet.run import RUNS, Run, latest_run
 
 PLUGIN = Annotated[
-    list[str] | None, typer.Option("--plugin", help="Model file that the run needs, as ./my_model.py:ResConv.")
+    list[str] | None,
+    typer.Option("--plugin", metavar="FILE:CLASS", help="Model file that the run needs, as ./my_model.py:ResConv."),
 ]
 
 

@@ -29,13 +29,14 @@ def generate() -> None:
 @app.command(name="import")
 def import_data(
     ctx: typer.Context,
-    source: Annotated[str, typer.Argument(help="Directory, glob or file of a known foreign format.")],
-    out: Annotated[str, typer.Option("--out", help="HDF5 file to write.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Directory, glob or file of a known foreign format.")],
+    out: Annotated[str, typer.Option("--out", metavar="F.h5", help="HDF5 file to write.")],
     form: Annotated[
         Literal["auto", "lasernet-csv", "lasernet-pt"], typer.Option("--format", help="Format of the source.")
     ] = "auto",
     material: Annotated[
-        str | None, typer.Option(help="Material, which gives solidus and liquidus: 316L, IN625, steel-1620.")
+        str | None,
+        typer.Option(metavar="NAME", help="Material, which gives solidus and liquidus: 316L, IN625, steel-1620."),
     ] = None,
     t_solidus: Annotated[float | None, typer.Option(help="Solidus, K.", metavar="K")] = None,
     t_liquidus: Annotated[float | None, typer.Option(help="Liquidus, K.", metavar="K")] = None,
@@ -74,9 +75,11 @@ def import_data(
 @app.command()
 def download(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="Known public set, or an http(s) URL.")] = None,
-    out: Annotated[str, typer.Option("--out", help="Directory to write into.")] = ".",
-    sha256: Annotated[str | None, typer.Option(help="Expected hash of the file; needed for a URL.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME|URL", help="Known public set, or an http(s) URL.")] = None,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Directory to write into.")] = ".",
+    sha256: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Expected hash of the file; needed for a URL.")
+    ] = None,
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Accept a set whose source publishes no hash.")
     ] = False,

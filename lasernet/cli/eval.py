@@ -20,8 +20,10 @@ Split = Literal["train", "val", "test", "all"]
 
 @app.command(name="eval")
 def evaluate_runs(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run directories, 'latest', or '-' for stdin.")],
-    data: Annotated[list[str] | None, typer.Option("--data", help="Other HDF5 files than the run's own.")] = None,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run directories, 'latest', or '-' for stdin.")],
+    data: Annotated[
+        list[str] | None, typer.Option("--data", metavar="F.h5", help="Other HDF5 files than the run's own.")
+    ] = None,
     split: Annotated[Split, typer.Option("--split", help="Which items to test.")] = "test",
     checkpoint: Annotated[
         Literal["best", "last"], typer.Option("--checkpoint", help="Best weights by validation, or the last.")
@@ -33,9 +35,10 @@ def evaluate_runs(
         typer.Option("--format", help="Default: table on a terminal, one JSON object per run and line elsewhere."),
     ] = None,
     fail_if: Annotated[
-        list[str] | None, typer.Option("--fail-if", help='Exit with 4 if true, as "metrics.all.mse>0.01".')
+        list[str] | None,
+        typer.Option("--fail-if", metavar="CONDITION", help='Exit with 4 if true, as "metrics.all.mse>0.01".'),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, mps.")] = "cpu",
+    device: Annotated[str, typer.Option("--device", metavar="NAME", help="Where to compute: cpu, cuda, mps.")] = "cpu",
     plugin: PLUGIN = None,
 ) -> None:
     """Metrics of runs beside their baselines, with skill, 95 % intervals and cost.
@@ -47,8 +50,10 @@ def evaluate_runs(
     lasernet eval RUN --fail-if "metrics.all.mse>0.01"
     """
     paths = open_runs(runs, plugin)
-    from lasernet.engine.evaluate import check_gate, evaluate_many
+    from lasernet.engine.evaluate import check_gate, evaluate_many, parse_gate
 
+    for condition in fail_if or []:
+        parse_gate(condition)  # before the work
     results = evaluate_many(
         paths,
         data=data or (),
@@ -143,24 +148,21 @@ def _print_all(console: Any, results: list[dict[str, Any]]) -> None:
 
 
 def _print_part(console: Any, one: dict[str, Any], split: str, part: dict[str, Any]) -> None:
-    from rich.table import Table
-
     regions = list(part["metrics"])
-    errors = Table(title=f"{one['run']}: MSE on {part['items']} {split} items", title_justify="left")
-    skills = Table(title="skill of the run against each baseline [95 % interval]", title_justify="left")
-    for table in (errors, skills):
-        table.add_column("", no_wrap=True)
-        for region in regions:
-            table.add_column(region, justify="right", no_wrap=True)
+    errors = _regions_table(f"{one['run']}: MSE on {part['items']} {split} items", regions)
     errors.add_row(one["model"], *(_number(part["metrics"][r].get("mse")) for r in regions), style="bold")
     for label, values in part["baselines"].items():
         errors.add_row(label, *(_number(values[r].get("mse")) for r in regions))
     errors.add_section()
     errors.add_row("cells", *(_number(part["metrics"][r].get("cells")) for r in regions))
-    for label, skill in part["skill"].items():
-        skills.add_row(label, *(_interval(skill.get(r)) for r in regions))
     console.print(errors)
-    console.print(skills)
+    together = len(regions) if console.width >= 110 else 2  # an interval must not be cut off
+    for start in range(0, len(regions), together):
+        shown = regions[start : start + together]
+        skills = _regions_table("skill of the run against each baseline [95 % interval]", shown)
+        for label, skill in part["skill"].items():
+            skills.add_row(label, *(_interval(skill.get(r)) for r in shown))
+        console.print(skills)
     note = part.get("intervals")
     if note:
         console.print(
@@ -168,3 +170,13 @@ def _print_part(console: Any, one: dict[str, Any], split: str, part: dict[str, A
             f"{note.get('scope')}",
             soft_wrap=True,
         )
+
+
+def _regions_table(title: str, regions: list[str]) -> Any:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    table.add_column("", no_wrap=True)
+    for region in regions:
+        table.add_column(region, justify="right", no_wrap=True)
+    return table

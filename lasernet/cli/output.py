@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import logging
 import os
 import sys
@@ -28,10 +28,27 @@ class Settings:
     stop: StopRequest = field(default_factory=StopRequest)
 
 
+def keep_streams() -> None:
+    """Fill in standard streams that were closed, and let names that are no text pass through stdout.
+
+    Otherwise the next file that is opened would take a closed stream's number, and what is written to it.
+    Stdout cannot be written to then, so that a lost result is an error; stderr swallows what it gets.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR if number == 2 else os.O_RDONLY), number)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  (never closed)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+
+
 def say(text: str) -> None:
     """A message for a person, on stderr; where nobody listens any more, the work goes on."""
-    with contextlib.suppress(OSError):
+    try:
         print(text, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what is still buffered goes there
 
 
 def say_error(text: str) -> None:

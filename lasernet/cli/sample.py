@@ -19,11 +19,17 @@ app = typer.Typer(context_settings=HELP, **PLAIN)
 def sample(
     run: Annotated[str, typer.Argument(metavar="RUN|MODEL", help="Run directory, 'latest', or a model's name.")],
     n: Annotated[int, typer.Option("--n", help="How many items.", metavar="N")] = 64,
-    data: Annotated[list[str] | None, typer.Option("--data", help="Other HDF5 files than the run's own.")] = None,
+    data: Annotated[
+        list[str] | None, typer.Option("--data", metavar="F.h5", help="Other HDF5 files than the run's own.")
+    ] = None,
     split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="Items to predict.")] = "test",
-    item: Annotated[int | None, typer.Option("--item", help="One item by its number in the split.")] = None,
-    out: Annotated[str | None, typer.Option("--out", help="F.h5, F.png or a directory. [RUN/samples.h5]")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the draws (generative models).")] = 0,
+    item: Annotated[
+        int | None, typer.Option("--item", metavar="K", help="One item by its number in the split.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="PATH", help="F.h5, F.png or a directory. [RUN/samples.h5]")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="INT", help="Seed of the draws (generative models).")] = 0,
     plugin: PLUGIN = None,
 ) -> None:
     """Predict test items with a predictive model and write them as HDF5 (the data layout), PNG or a directory.

@@ -27,14 +27,18 @@ RESUME = Annotated[
     str | None,
     typer.Option("--resume", metavar="RUN", help="Go on with a run: its path, 'latest', or 'auto' with --out."),
 ]
-SHARED: dict[str, tuple[Any, str]] = {
-    "data": (list[str] | None, "HDF5 file; repeat for several. Left out: the task's default data."),
-    "task": (str | None, "What to answer, where a model answers several tasks."),
-    "loss": (str | None, "Loss, or a sum such as mse+0.1*charbonnier."),
-    "preset": (str | None, "A named set of options of this model."),
-    "out": (str | None, "The run directory itself; absent or empty. Left out: a new one under runs/."),
-    "config": (str | None, "Options from a TOML or JSON file, or from a run's config.json."),
-    "set": (list[str] | None, "Any option as section.key=value, as model.rnn_layers=2; repeat for several."),
+SHARED: dict[str, tuple[Any, str, str]] = {  # type, placeholder, help
+    "data": (list[str] | None, "F.h5", "HDF5 file; repeat for several. Left out: the task's default data."),
+    "task": (str | None, "NAME", "What to answer, where a model answers several tasks."),
+    "loss": (str | None, "EXPRESSION", "Loss, or a sum such as mse+0.1*charbonnier."),
+    "preset": (str | None, "NAME", "A named set of options of this model."),
+    "out": (str | None, "DIR", "The run directory itself; absent or empty. Left out: a new one under runs/."),
+    "config": (str | None, "FILE", "Options from a TOML or JSON file, or from a run's config.json."),
+    "set": (
+        list[str] | None,
+        "SECTION.KEY=VALUE",
+        "Any option as section.key=value, as model.rnn_layers=2; repeat for several.",
+    ),
 }
 
 
@@ -86,7 +90,7 @@ def model_command(name: str, source: dict[str, str] | None) -> Any:
     defaults = {**cls.defaults}
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter("ctx", keyword, annotation=typer.Context)]
-    for key, (kind, text) in SHARED.items():
+    for key, (kind, metavar, text) in SHARED.items():
         if key == "loss" and cls.default_loss is None:
             continue
         if key == "loss":
@@ -95,7 +99,7 @@ def model_command(name: str, source: dict[str, str] | None) -> Any:
             text = f"{text} {', '.join(cls.tasks)} [{cls.tasks[0]}]"
         if key == "preset" and cls.presets:
             text = f"{text} {', '.join(cls.presets)}"
-        info = typer.Option(f"--{key}", help=text, show_default=False)
+        info = typer.Option(f"--{key}", help=text, metavar=metavar, show_default=False)
         parameters.append(inspect.Parameter(key, keyword, default=None, annotation=Annotated[kind, info]))
     parameters.append(inspect.Parameter("resume", keyword, default=None, annotation=RESUME))
     dry = typer.Option("--dry-run", help="Show shapes, parameters, steps and disk; train nothing.")
@@ -139,6 +143,8 @@ def run_training(
     for key in ("task", "loss", "preset"):
         shared[key] = shared[key] if shared[key] is not None else options.pop(key, None)
         options.pop(key, None)
+        if not isinstance(shared[key], str | None):
+            raise OptionError(f"--{key}: found {shared[key]!r}, expected text; mend the configuration file")
     from lasernet.engine.resume import find_resumable
     from lasernet.engine.train import train
 

@@ -15,16 +15,19 @@ app = typer.Typer(context_settings=HELP, **PLAIN)
 
 @app.command()
 def visualize(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run directories, 'latest', or '-' for stdin.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run directories, 'latest', or '-' for stdin.")],
     what: Annotated[
         str,
         typer.Option(
             "--what",
+            metavar="NAMES",
             help="Figures, with commas between: losses, predictions, error, gradients, front, histograms, "
-            "activations, animation; or 'all'.",
+            "activations; or 'all'.",
         ),
     ] = "losses,predictions,error,front",
-    data: Annotated[list[str] | None, typer.Option("--data", help="Other HDF5 files than the run's own.")] = None,
+    data: Annotated[
+        list[str] | None, typer.Option("--data", metavar="F.h5", help="Other HDF5 files than the run's own.")
+    ] = None,
     split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="Items to show.")] = "test",
     item: Annotated[int | None, typer.Option("--item", help="Item by its number in the split.", metavar="K")] = None,
     position: Annotated[

@@ -180,6 +180,21 @@ def _improvement(scored: Scored, first: Scored, result: Mapping[str, Any], other
     return {"over": other["run"], **percent}
 
 
+def parse_gate(condition: str) -> tuple[str, str, float]:
+    """A condition such as ``metrics.all.mse>0.01`` → (name, operator, limit).
+
+    Raises:
+        OptionError: if it cannot be read.
+    """
+    match = re.fullmatch(r"\s*([A-Za-z0-9_.-]+?)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)\s*", condition)
+    try:
+        if match is None:
+            raise ValueError(condition)
+        return match[1], match[2], float(match[3])
+    except ValueError:
+        raise OptionError(f"--fail-if '{condition}': expected NAME>NUMBER, as in metrics.all.mse>0.01") from None
+
+
 def check_gate(result: Mapping[str, Any], condition: str) -> None:
     """Fail if a condition such as ``metrics.all.mse>0.01`` is true of a result.
 
@@ -187,22 +202,16 @@ def check_gate(result: Mapping[str, Any], condition: str) -> None:
         CheckFailed: if it is true, or the number is null.
         OptionError: if the condition cannot be read or names nothing.
     """
-    match = re.fullmatch(r"\s*([A-Za-z0-9_.-]+?)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)\s*", condition)
-    if match is None:
-        raise OptionError(f"--fail-if '{condition}': expected NAME>NUMBER, as in metrics.all.mse>0.01")
+    name, operator_name, limit = parse_gate(condition)
     value: Any = result
-    for key in match[1].split("."):
+    for key in name.split("."):
         if not isinstance(value, Mapping) or key not in value:
             found = ", ".join(value) if isinstance(value, Mapping) else "a number"
             raise OptionError(f"--fail-if '{condition}': no '{key}' in the result (found: {found})")
         value = value[key]
-    try:
-        limit = float(match[3])
-    except ValueError:
-        raise OptionError(f"--fail-if '{condition}': '{match[3]}' is no number") from None
     if value is None:
-        raise CheckFailed(f"{result['run']}: {match[1]} could not be computed; the gate '{condition}' fails")
+        raise CheckFailed(f"{result['run']}: {name} could not be computed; the gate '{condition}' fails")
     if not isinstance(value, (int, float)):
-        raise OptionError(f"--fail-if '{condition}': {match[1]} is no number")
-    if OPERATORS[match[2]](value, limit):
-        raise CheckFailed(f"{result['run']}: {match[1]} is {value:.6g}; the gate '{condition}' fails")
+        raise OptionError(f"--fail-if '{condition}': {name} is no number")
+    if OPERATORS[operator_name](value, limit):
+        raise CheckFailed(f"{result['run']}: {name} is {value:.6g}; the gate '{condition}' fails")

@@ -136,10 +136,10 @@ def _wait(workers: list[subprocess.Popen[bytes]], stop: StopRequest, errors: int
         raise Stopped(stop.signum)
     failed = [code for code in codes if code not in (None, 0)]
     if failed:
-        killed = next((-code for code in failed if code < 0), None)
-        if killed is not None:
+        killed = sorted((-code for code in failed if code < 0), key=lambda number: number == signal.SIGABRT)
+        if killed:  # torch aborts a process whose partner is gone, so another signal is the cause
             raise RunError(
-                f"a worker was killed by {signal.Signals(killed).name}; its partners were ended; "
+                f"a worker was killed by {signal.Signals(killed[0]).name}; its partners were ended; "
                 "the checkpoints are whole: go on with --resume"
             )
         message, code = _first_error(errors, failed)

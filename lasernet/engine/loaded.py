@@ -69,7 +69,12 @@ def load_run(path: Path | str, *, checkpoint: str = "best", device: str = "cpu")
     model = build_run_model(run)
     tensors, _ = weights.read(weights_file(run, checkpoint))
     load_into(model, tensors, source=str(run.path))
-    return LoadedRun(run, model.to(device).eval(), get_task(run.config["task"]))
+    try:
+        model.to(device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0][:80]
+        raise OptionError(f"--device {device}: torch cannot compute there ({reason}); use --device cpu") from None
+    return LoadedRun(run, model.eval(), get_task(run.config["task"]))
 
 
 def weights_file(run: Run, checkpoint: str) -> Path:

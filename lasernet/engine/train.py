@@ -112,16 +112,16 @@ def _start(
     settings = Training(**config["training"])
     check_machine(settings)
     path = claim_path(Path(out)) if out is not None else new_run_path(config["model"]["name"], RUNS)
-    try:
-        with lock_directory(path):
+    with lock_directory(path):  # who does not get the lock leaves here and has touched nothing
+        try:
             claim_path(path) if out is not None else None
             run = _write_config(path, config, files, settings)
             if settings.num_processes == 1 or launched_processes() > 1:
                 return _train_here(run, settings, stop, reporter)
-    except BaseException as error:
-        if isinstance(error, OptionError) or not (path / CONFIG).exists():  # nothing worth keeping
-            _discard(path)
-        raise
+        except BaseException as error:
+            if isinstance(error, OptionError) or not (path / CONFIG).exists():  # nothing worth keeping
+                _discard(path)
+            raise
     return _run_all(run, settings, stop, reporter)
 
 

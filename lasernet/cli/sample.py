@@ -29,7 +29,9 @@ def sample(
     out: Annotated[
         str | None, typer.Option("--out", metavar="PATH", help="F.h5, F.png or a directory. [RUN/samples.h5]")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="INT", help="Seed of the draws (generative models).")] = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="INT", help="Seed of the draws of a generative model.")
+    ] = None,
     plugin: PLUGIN = None,
 ) -> None:
     """Predict test items with a predictive model and write them as HDF5 (the data layout), PNG or a directory.

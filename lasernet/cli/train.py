@@ -213,6 +213,7 @@ def _from_file(path: str | None, model: str | None) -> dict[str, object]:
     flat: dict[str, object] = {}
     for key, value in content.items():
         if isinstance(value, dict):
+            _flat(key, "")  # an empty section must have a known name too
             flat.update({_flat(key, name.replace("-", "_")): inner for name, inner in value.items()})
         else:
             flat[key.replace("-", "_")] = value

@@ -37,7 +37,7 @@ def sample(
     split: str = "test",
     item: int | None = None,
     out: Path | str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     checkpoint: str = "best",
 ) -> Path:
     """Predict items of a split with a run.
@@ -45,13 +45,16 @@ def sample(
     Args:
         n: number of items, from the first on.
         item: one item by its number in the split instead.
-        out: ``*.h5`` (the data layout), ``*.png`` (a figure) or a directory of figures; default RUN/samples.h5.
-        seed: of the draws; a predictive model has none.
+        out: ``*.h5`` (the data layout), ``*.png`` (a figure) or a directory of figures; default RUN/samples.h5,
+            which each call makes anew.
+        seed: of the draws of a generative model; refused by a predictive one.
 
     Returns:
         What was written.
     """
     loaded = load_run(run, checkpoint=checkpoint)
+    if seed is not None:
+        raise OptionError(f"--seed {seed}: {loaded.run.model_name} predicts, it draws nothing; leave --seed out")
     given = [Path(data)] if isinstance(data, (str, Path)) else [Path(file) for file in data]
     options = loaded.run.config["data"]["options"]
     opened = open_data(loaded.task, given or data_files(loaded.run), options, loaded.model.inputs)
@@ -59,7 +62,7 @@ def sample(
     rows = _rows(len(chosen), n, item, split)
     target = Path(out) if out is not None else loaded.run.path / "samples.h5"
     if target.suffix in (".h5", ".hdf5"):
-        return loaded.task.write_samples(loaded, chosen, rows, target)
+        return loaded.task.write_samples(loaded, chosen, rows, target, overwrite=out is None)
     if target.suffix not in (".png", ""):
         raise OptionError(f"--out {target}: expected a name that ends in .h5 or .png, or a directory")
     draw = loaded.task.figures["predictions"]

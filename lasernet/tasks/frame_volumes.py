@@ -30,7 +30,7 @@ def stack_slices(images: NDArray[np.float32], plane: str) -> NDArray[np.float32]
     return np.moveaxis(images.transpose(0, 1, 3, 2), 0, 1 + FIXED_AXIS[plane])
 
 
-def write_samples(run: Any, split: FrameSplit, rows: Sequence[int], target: Path) -> Path:
+def write_samples(run: Any, split: FrameSplit, rows: Sequence[int], target: Path, *, overwrite: bool = False) -> Path:
     """Predictions in the data layout, so that they can be data again.
 
     Items that fill a block of frames and slices of a case become one case of the file, others one case each.
@@ -38,7 +38,7 @@ def write_samples(run: Any, split: FrameSplit, rows: Sequence[int], target: Path
     answers = predict_rows(run, split, rows)
     data = split.data
     axis = FIXED_AXIS[data.plane]
-    with create_file(target, kind="laser") as file:
+    with create_file(target, kind="laser", overwrite=overwrite) as file:
         for case, frames, positions, places in _blocks(split.items[list(rows)]):
             track = data.tracks[case]
             source = track.case

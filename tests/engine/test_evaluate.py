@@ -107,8 +107,16 @@ def test_predicted_items_are_data_again(run: Path, tmp_path: Path) -> None:
         item = split.items[7]
         got = case.frame("ipf", int(item["frame"]) - 6)[:, :, int(item["slice"])].swapaxes(1, 2)
     np.testing.assert_array_equal(got, expected)
+    with pytest.raises(OptionError, match="--seed"):
+        sample(run, n=2, seed=1)
     again = open_dataset(path, seq_length=1, split_ratio="1,0,0")
     assert len(again.split("train")) == 6
+
+
+def test_the_default_samples_file_is_made_anew(run: Path) -> None:
+    first = sample(run, n=6).read_bytes()
+    assert sample(run, n=12).read_bytes() != first
+    assert sample(run, n=6).read_bytes() == first
 
 
 def test_every_figure_is_drawn(run: Path, track: Path, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def slices() -> str:
     """Milliseconds to read a plane from a warm file."""
     found = load("layout_slices")
     rows = []
-    for one in found["layout"]:
+    for one in (row for row in found["layout"] if "field" in row):
         row = {"field": one["field"], "chunk": " × ".join(map(str, one["chunk"])), "filter": one["filter"]}
         row |= {f"{plane} fixed, ms": one[f"h5py_{plane}_ms"]["median"] for plane in "xyz"}
         rows.append(row)

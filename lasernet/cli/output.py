@@ -14,6 +14,8 @@ from typing import Any, TextIO
 
 from lasernet.engine.signals import StopRequest
 
+QUIET = "LASERNET_QUIET"  # set for the worker processes of a quiet command
+
 
 @dataclass(frozen=True)
 class Settings:

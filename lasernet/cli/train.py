@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import shlex
 import tomllib
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typer.main import get_command
 
 from lasernet.cli.app import HELP, PLAIN
 from lasernet.cli.arguments import flag_parameter
-from lasernet.cli.output import Settings, TerminalReporter, result, say
+from lasernet.cli.output import QUIET, Settings, TerminalReporter, result, say
 from lasernet.cli.plugins import import_for_run, import_plugin, is_file_reference
 from lasernet.engine.signals import Stopped
 from lasernet.errors import OptionError
@@ -154,6 +155,8 @@ def run_training(
 
         result(describe_training(str(model), **{k: v for k, v in arguments.items() if k != "out"}, options=options))
         return
+    if settings.quiet:
+        os.environ[QUIET] = "1"
     reporter = TerminalReporter(settings)
     going_on = find_resumable(resume, out, model)
     if going_on is not None and source is None:

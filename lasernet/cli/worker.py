@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from lasernet.cli.app import guarded
-from lasernet.cli.output import Settings, TerminalReporter, route_messages
+from lasernet.cli.output import QUIET, Settings, TerminalReporter, route_messages
 from lasernet.engine.launch import report_error, watch_parent
 from lasernet.engine.progress import LogReporter
 from lasernet.registry import load_file
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     """Train; the exit code says how it ended."""
     watch_parent()
     main_rank = os.environ.get("RANK", "0") == "0"
-    settings = Settings(quiet=not main_rank)
+    settings = Settings(quiet=not main_rank or QUIET in os.environ)
     settings.stop.install()
     route_messages(settings)
 
@@ -35,4 +35,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    exit_code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)  # all is written; threads of the process group sometimes abort an orderly exit

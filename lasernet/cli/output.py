@@ -30,6 +30,11 @@ class Settings:
     stop: StopRequest = field(default_factory=StopRequest)
 
 
+def speaks_for_all() -> bool:
+    """Whether this is the one process, or the first of those that a launcher started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def keep_streams() -> None:
     """Fill in standard streams that were closed, and let names that are no text pass through stdout.
 

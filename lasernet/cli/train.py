@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from lasernet.cli.app import HELP, PLAIN
 from lasernet.cli.arguments import flag_parameter
-from lasernet.cli.output import QUIET, Settings, TerminalReporter, result, say
+from lasernet.cli.output import QUIET, Settings, TerminalReporter, result, say, speaks_for_all
 from lasernet.cli.plugins import import_for_run, import_plugin, is_file_reference
 from lasernet.engine.signals import Stopped
 from lasernet.errors import OptionError
@@ -157,7 +157,7 @@ def run_training(
         return
     if settings.quiet:
         os.environ[QUIET] = "1"
-    reporter = TerminalReporter(settings)
+    reporter = TerminalReporter(settings if speaks_for_all() else Settings(quiet=True))
     going_on = find_resumable(resume, out, model)
     if going_on is not None and source is None:
         from lasernet.run import Run
@@ -171,7 +171,8 @@ def run_training(
         raise
     finally:
         reporter.close()
-    result(str(path))
+    if speaks_for_all():
+        result(str(path))
 
 
 def _say_how_to_go_on(stopped: Stopped) -> None:

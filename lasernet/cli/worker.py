@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from lasernet.cli.app import guarded
-from lasernet.cli.output import QUIET, Settings, TerminalReporter, route_messages
+from lasernet.cli.output import QUIET, Settings, TerminalReporter, route_messages, speaks_for_all
 from lasernet.engine.launch import report_error, watch_parent
 from lasernet.engine.progress import LogReporter
 from lasernet.registry import load_file
@@ -17,7 +17,7 @@ from lasernet.registry import load_file
 def main(arguments: list[str]) -> int:
     """Train; the exit code says how it ended."""
     watch_parent()
-    main_rank = os.environ.get("RANK", "0") == "0"
+    main_rank = speaks_for_all()
     settings = Settings(quiet=not main_rank or QUIET in os.environ)
     settings.stop.install()
     route_messages(settings)

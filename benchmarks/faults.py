@@ -1,7 +1,9 @@
 """Kill trainings at random moments and see that every run resumes to the same bits: python benchmarks/faults.py
 
 --kills trainings get SIGKILL and --terms get SIGTERM, half of each after the first checkpoint exists. Every run is then
-resumed and its weights are compared, byte by byte, with those of an uninterrupted run. Writes results/faults.json.
+resumed and its weights are compared, byte by byte, with those of an uninterrupted run. A training that had ended before
+its signal came was not interrupted: it is reported as such, and another takes its place. With --more, the trials of
+results/faults.json stay and only what is missing is added. Writes results/faults.json.
 """
 
 from __future__ import annotations
@@ -84,7 +86,10 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--terms", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--more", action="store_true")
     given = parser.parse_args()
+    rows: list[dict[str, Any]] = json.loads(RESULTS.read_text())["rows"] if given.more else []
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     folder = Path(tempfile.mkdtemp(prefix="lasernet-faults-"))
     began = time.monotonic()
     whole = start(folder / "whole")
@@ -92,38 +97,50 @@ def main() -> None:
         raise SystemExit("the uninterrupted run failed")
     seconds = time.monotonic() - began
     expected = content(folder / "whole")
-    jobs = [(number, False) for number in range(given.kills)] + [(number, True) for number in range(given.terms)]
     with ThreadPoolExecutor(given.jobs) as pool:
-        rows = list(
-            pool.map(lambda job: trial(job[0], term=job[1], seconds=seconds, folder=folder, expected=expected), jobs)
-        )
+        while jobs := missing(rows, kills=given.kills, terms=given.terms):
+            done = pool.map(
+                lambda job: trial(job[0], term=job[1], seconds=seconds, folder=folder, expected=expected), jobs
+            )
+            rows += [{**row, "commit": commit.stdout.strip()} for row in done]
     shutil.rmtree(folder)
-    kills, terms = ([row for row in rows if row["signal"] == name] for name in ("KILL", "TERM"))
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     summary = {
         "command": "python benchmarks/faults.py",
         "training": "lasernet " + " ".join(WORDS),
-        "commit": commit.stdout.strip(),
+        "commits": sorted({row["commit"] for row in rows}),
         "machine": f"{os.cpu_count()} cores {platform.machine()}, no GPU, two trainings at a time, shared",
         "uninterrupted_seconds": round(seconds, 1),
-        "rows_summary": [
-            {
-                "signal": name,
-                "trials": len(part),
-                "stopped while training": sum(row["checkpoint"] is not None for row in part),
-                "resumed, bits identical": sum(row["resumed_identical"] for row in part),
-                "tracebacks": sum(row["traceback"] for row in part),
-                "files left over": sum(len(row["litter"]) for row in part),
-                "slowest to leave (s)": max(row["seconds_to_leave"] for row in part),
-                "exit codes": ", ".join(map(str, sorted({row["exit_code"] for row in part}))),
-            }
-            for name, part in (("KILL", kills), ("TERM", terms))
-            if part
-        ],
+        "rows_summary": [summarize(name, [row for row in rows if row["signal"] == name]) for name in ("KILL", "TERM")],
         "rows": rows,
     }
     RESULTS.write_text(json.dumps(summary, indent=1) + "\n")
     print(json.dumps(summary["rows_summary"], indent=1))
+
+
+def missing(rows: list[dict[str, Any]], *, kills: int, terms: int) -> list[tuple[int, bool]]:
+    """Trials that are still to be made: (number, whether by TERM)."""
+    jobs = []
+    for name, wanted in (("KILL", kills), ("TERM", terms)):
+        made = [row for row in rows if row["signal"] == name]
+        interrupted = sum(row["exit_code"] != 0 for row in made)
+        jobs += [(len(made) + index, name == "TERM") for index in range(max(0, wanted - interrupted))]
+    return jobs
+
+
+def summarize(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One line of the table; what had ended before its signal proves nothing and is only counted."""
+    hit = [row for row in rows if row["exit_code"] != 0]
+    return {
+        "signal": name,
+        "interrupted": len(hit),
+        "of these after a checkpoint": sum(row["checkpoint"] is not None for row in hit),
+        "resumed, bits identical": sum(row["resumed_identical"] for row in hit),
+        "tracebacks": sum(row["traceback"] for row in hit),
+        "files left over": sum(len(row["litter"]) for row in hit),
+        "slowest to leave (s)": max((row["seconds_to_leave"] for row in hit), default=None),
+        "exit codes": ", ".join(map(str, sorted({row["exit_code"] for row in hit}))),
+        "had ended before": len(rows) - len(hit),
+    }
 
 
 if __name__ == "__main__":

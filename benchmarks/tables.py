@@ -74,7 +74,8 @@ def faults() -> str:
     """What happened to trainings that were killed."""
     found = load("faults")
     rows = found["rows_summary"]
-    text = f"`{found['command']}`, commit {found['commit'][:10]}, {found['machine']}."
+    commits = ", ".join(commit[:10] for commit in found["commits"])
+    text = f"`{found['command']}`, commits {commits}, {found['machine']}."
     return f"{markdown_table(rows, dict.fromkeys(rows[0], str))}\n\n{text}"
 
 

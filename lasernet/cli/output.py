@@ -6,7 +6,6 @@ import io
 import logging
 import os
 import sys
-import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -110,7 +109,6 @@ class TerminalReporter:
         self.quiet = settings.quiet
         self.bar: Any = None
         self.line: Any = None
-        self.since = time.monotonic()
 
     def start(self, text: str, steps: int, done: int) -> None:
         """Say what is trained; open the bar on a terminal."""

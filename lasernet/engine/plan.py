@@ -21,7 +21,6 @@ from lasernet.registry import LOSSES, MODELS, suggestion
 from lasernet.run import SCHEMA, dump_json
 from lasernet.tasks.base import Task, get_task
 
-SECTIONS = ("training", "data", "model", "loss")
 PACKAGES = ("lasernet", "torch", "numpy", "accelerate", "safetensors", "h5py")
 
 

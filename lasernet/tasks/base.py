@@ -58,7 +58,6 @@ class Task:
     figures: Mapping[str, Callable[..., list[Path]]]
     volumes: Mapping[str, Callable[..., list[Path]]]
     write_samples: Callable[..., Path]
-    primary: str = "active"
 
     def answer(self, model: Predictive, batch: Batch) -> Tensor:
         """A model's answer to a batch, in physical units."""

@@ -25,5 +25,4 @@ TASK = Task(
     figures=FIGURES,
     volumes=VOLUMES,
     write_samples=write_samples,
-    primary="all",
 )

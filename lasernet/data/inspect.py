@@ -1,4 +1,4 @@
-"""What a file of laser tracks holds, for people: shapes, ranges, material, and how well the front band fits."""
+"""What a data file holds, for people; of laser tracks: shapes, ranges, material, and how well the front band fits."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lasernet.data.image_inspect import describe_images
+from lasernet.data.image_structure import KIND
 from lasernet.data.layout import Case, open_file
+from lasernet.data.reading import by_kind
 from lasernet.data.structure import UNITS
 
 
 def describe(path: Path | str) -> dict[str, object]:
-    """A JSON-like summary of a file.
+    """A JSON-like summary of a file of any kind.
+
+    Raises:
+        DataError: if the file cannot be read.
+    """
+    return by_kind(path, {"laser": describe_tracks, KIND: describe_images})
+
+
+def describe_tracks(path: Path) -> dict[str, object]:
+    """A JSON-like summary of a file of laser tracks.
 
     Reads every frame once. ``newly_solid`` counts cells that are molten in one frame and solid in the next, and says
     how many of them the front band covers by the temperature of the next frame.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ from numpy.typing import NDArray
 
 from lasernet.data import structure
 from lasernet.data.case_writer import CaseWriter
-from lasernet.data.quarantine import check_in_child, require_regular_file
-from lasernet.data.structure import FIELDS, IPF_KEYS, LAYOUT_VERSION
+from lasernet.data.container import LAYOUT_VERSION
+from lasernet.data.reading import open_checked, read_stored
+from lasernet.data.structure import FIELDS, IPF_KEYS
 from lasernet.data.track_writer import FileWriter, create_file
 from lasernet.errors import DataError
 
@@ -31,8 +30,6 @@ __all__ = [
     "create_file",
     "open_file",
 ]
-
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class Case:
@@ -70,14 +67,7 @@ class Case:
                 f"{self._path.name}: case '{self.name}' has no field '{field}' (found: {', '.join(self.fields)}); "
                 "import a source that holds it"
             )
-        try:
-            values: NDArray[Any] = dataset[index]
-        except (OSError, RuntimeError) as error:
-            raise DataError(
-                f"{self._path.name}: '{field}' of case '{self.name}' is damaged ({str(error)[:120]}); "
-                "expected readable values; restore or import the file again"
-            ) from None
-        return values
+        return read_stored(dataset, index, f"{self._path.name}: '{field}' of case '{self.name}'")
 
     def frame(self, field: str, t: int) -> NDArray[Any]:
         """The whole volume of a field at one frame; a mask without time is the same at every frame."""
@@ -134,32 +124,4 @@ def open_file(path: Path | str, *, kind: str = "laser", check: bool = True) -> T
     Raises:
         DataError: if the file is missing, of another kind, damaged, or reaches outside itself.
     """
-    path = Path(path)
-    require_regular_file(path)
-    with _as_data_error(path):
-        with path.open("rb") as stream:
-            signature = stream.read(len(SIGNATURE))
-        if signature != SIGNATURE:
-            raise DataError(
-                f"{path.name} is no HDF5 file; expected one written by lasernet; "
-                'convert other formats with "lasernet data import"'
-            )
-        if check:
-            check_in_child(Path(structure.__file__), [str(path.absolute()), kind], name=path.name)
-        file = h5py.File(path, "r")
-    try:
-        with _as_data_error(path):
-            return TrackFile(path, file)
-    except BaseException:
-        file.close()
-        raise
-
-
-@contextmanager
-def _as_data_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise DataError(
-            f"{path.name} cannot be read ({str(error)[:160]}); expected a file written by lasernet"
-        ) from None
+    return open_checked(Path(path), Path(structure.__file__), kind, TrackFile, check=check)

@@ -32,12 +32,17 @@ def require_regular_file(path: Path) -> os.stat_result:
     return status
 
 
-def check_in_child(script: Path, arguments: Sequence[str], *, name: str, timeout: float = WALL_SECONDS) -> None:
+def check_in_child(
+    script: Path, arguments: Sequence[str], *, name: str, timeout: float = WALL_SECONDS
+) -> dict[str, object]:
     """Run a checking script of this package in a process of its own.
 
     Args:
-        script: file that prints one JSON object, {} or {"refused": why}.
+        script: file that prints one JSON object, an answer or {"refused": why}.
         name: of the file under suspicion, for messages.
+
+    Returns:
+        The answer of the script.
 
     Raises:
         DataError: if the script refuses the file, dies on it or does not finish in time.
@@ -62,7 +67,7 @@ def check_in_child(script: Path, arguments: Sequence[str], *, name: str, timeout
     except OSError as error:
         raise DataError(f"{name}: cannot start the process that checks it ({error.strerror}); free memory") from None
     try:
-        answer = json.loads(child.stdout)
+        answer: dict[str, object] = json.loads(child.stdout)
         refused = answer.get("refused")
     except (ValueError, AttributeError):
         raise DataError(
@@ -71,3 +76,4 @@ def check_in_child(script: Path, arguments: Sequence[str], *, name: str, timeout
         ) from None
     if refused:
         raise DataError(f"{name}: {refused}")
+    return answer

@@ -18,12 +18,7 @@ def shares(ratio: str, count: int) -> tuple[int, int, int]:
     Raises:
         OptionError: if the ratio is not three numbers of at least 0 with a sum above 0.
     """
-    try:
-        parts = [float(part) for part in ratio.replace(":", ",").split(",")]
-    except ValueError:
-        parts = []
-    if len(parts) != 3 or not all(0 <= part < float("inf") for part in parts) or sum(parts) == 0:
-        raise OptionError(f"--split-ratio '{ratio}': expected three numbers for train, val and test, as in 12,6,6")
+    parts = _parts(ratio)
     counts = [int(count * part / sum(parts)) for part in parts]
     wanted = [index for index in range(3) if parts[index] > 0]
     for turn in range(count - sum(counts)):
@@ -75,6 +70,33 @@ def assign_groups(groups: Sequence[str], *, ratio: str, seed: int | None) -> dic
     return {unique[index]: str(name) for index, name in zip(order, names, strict=True)}
 
 
+def cut_groups(sizes: Sequence[int], *, ratio: str, seed: int | None) -> list[str]:
+    """The split of each group, whole, so that the numbers of items come close to a ratio.
+
+    Groups follow each other to train, val and test. Each split with a share gets a group, as long as there are enough.
+
+    Args:
+        sizes: number of items of each group, all above 0.
+        seed: shuffles the groups; None keeps the order in which they come.
+
+    Raises:
+        OptionError: as in :func:`shares`.
+    """
+    order = np.arange(len(sizes)) if seed is None else np.random.default_rng(seed).permutation(len(sizes))
+    weights = np.asarray(sizes)[order]
+    middles = np.cumsum(weights) - weights / 2  # a group belongs where its middle lies
+    first, second = np.cumsum(shares(ratio, int(weights.sum())))[:2]
+    split = np.where(middles < first, 0, np.where(middles < second, 1, 2))
+    counts = np.bincount(split, minlength=3)
+    for index, part in enumerate(_parts(ratio)):
+        if part > 0 and counts[index] == 0 and counts.max() > 1:
+            counts[counts.argmax()] -= 1
+            counts[index] = 1
+    assigned = np.empty(len(sizes), dtype=object)
+    assigned[order] = np.repeat(SPLITS, counts)
+    return [str(name) for name in assigned]
+
+
 def hash_items(splits: dict[str, np.ndarray]) -> str:
     """A digest of which (case, slice, frame) lies in which split, in order."""
     digest = hashlib.sha256()
@@ -82,3 +104,13 @@ def hash_items(splits: dict[str, np.ndarray]) -> str:
         digest.update(f"{name}:{len(splits[name])};".encode())
         digest.update(np.ascontiguousarray(splits[name]).tobytes())
     return digest.hexdigest()
+
+
+def _parts(ratio: str) -> list[float]:
+    try:
+        parts = [float(part) for part in ratio.replace(":", ",").split(",")]
+    except ValueError:
+        parts = []
+    if len(parts) != 3 or not all(0 <= part < float("inf") for part in parts) or sum(parts) == 0:
+        raise OptionError(f"--split-ratio '{ratio}': expected three numbers for train, val and test, as in 12,6,6")
+    return parts

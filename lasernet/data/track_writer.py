@@ -5,10 +5,7 @@ A file appears under its name only when it is complete, and equal content gives 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,20 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lasernet.data.case_writer import CaseWriter
-from lasernet.data.patient_file import CalmThread, PatientFile
-from lasernet.data.structure import (
-    FIELDS,
-    LAYOUT_VERSION,
-    UNITS,
-    Refused,
-    check_axes,
-    check_physics,
-    file_hash,
+from lasernet.data.container import Refused
+from lasernet.data.new_file import (
+    LIBRARY,
+    check_case_name,
+    check_target,
+    discard,
+    not_writable,
+    publish,
+    reserve,
+    scrap_name,
+    set_root,
 )
+from lasernet.data.patient_file import CalmThread, PatientFile
+from lasernet.data.structure import FIELDS, UNITS, check_axes, check_physics
 from lasernet.errors import DataError
-
-# The first file format whose metadata carry checksums; HDF5 1.10 (2016) and later read it.
-LIBRARY = ("v110", "v110")
 
 
 class FileWriter:
@@ -82,8 +80,7 @@ class FileWriter:
             DataError: if the name is taken, or the coordinates or attributes are impossible.
         """
         where = f"case '{name}'"
-        if not name or "/" in name or name == "." or not name.isprintable() or len(name) > 200:
-            raise DataError(f"{where} has an unusable name; expected up to 200 printable characters without '/'")
+        check_case_name(name)
         if any(case.name == name for case in self.cases):
             raise DataError(f"{where} is there already; expected each name once")
         axes = {axis: np.asarray(values, np.float64) for axis, values in (("t", t), ("x", x), ("y", y), ("z", z))}
@@ -151,10 +148,7 @@ class FileWriter:
 
     def _finish(self) -> None:
         hashes = {case.name: case.finish() for case in self.cases}
-        root = {"format": "lasernet", "layout_version": LAYOUT_VERSION, "kind": self._kind}
-        for key, value in root.items():
-            self._file.attrs[key] = value
-        self._file.attrs["content_hash"] = file_hash(self._kind, hashes)
+        set_root(self._file, self._kind, hashes)
 
     def rewrite(self, path: Path) -> FileWriter:
         """Write the same cases and frames once more, by name and time: equal content gives equal bytes."""
@@ -203,65 +197,27 @@ def create_file(
         DataError: if the place cannot be written, or a file is there already.
     """
     path = Path(path)
-    _check_target(path, overwrite)
+    check_target(path, overwrite)
     scraps: list[Path] = []
     writers: list[FileWriter] = []
     try:
-        scraps.append(_scrap_name(path))
-        _reserve(scraps[0])
+        scraps.append(scrap_name(path))
+        reserve(scraps[0])
         writers.append(FileWriter(scraps[0], kind, compact=compact))
         yield writers[0]
         if not writers[0].canonical and writers[0].cases:
-            scraps.append(_scrap_name(path))
-            _reserve(scraps[1])
+            scraps.append(scrap_name(path))
+            reserve(scraps[1])
             writers.append(writers[0].rewrite(scraps[1]))
         writers[-1].finish()
-        _discard(scraps[:-1])
-        _publish(scraps[-1], path)
+        discard(scraps[:-1])
+        publish(scraps[-1], path)
     except OSError as error:
-        raise DataError(
-            f"cannot write '{path}' ({error.strerror or str(error)[:160]}); choose another place or free space"
-        ) from None
+        raise not_writable(path, error) from None
     finally:
         try:
-            _discard(scraps)
+            discard(scraps)
         finally:
-            _discard(scraps)  # once more, should an interrupt have broken into the first
+            discard(scraps)  # once more, should an interrupt have broken into the first
             for writer in writers:
                 writer.close()
-
-
-def _check_target(path: Path, overwrite: bool) -> None:
-    if not path.parent.is_dir():
-        raise DataError(f"there is no directory '{path.parent}' to write {path.name} into; make it first")
-    if path.is_symlink() or path.exists():
-        if path.is_dir() or not (path.is_file() or path.is_symlink()):
-            raise DataError(f"'{path}' is no regular file; expected the name of a new file")
-        if not overwrite:
-            raise DataError(f"'{path}' exists already; expected a new file; remove it or choose another name")
-
-
-def _scrap_name(path: Path) -> Path:
-    return path.parent / f".{path.name[:50]}.{secrets.token_hex(6)}.tmp"
-
-
-def _discard(scraps: Sequence[Path]) -> None:
-    for scrap in scraps:
-        with contextlib.suppress(OSError):
-            scrap.unlink()
-
-
-def _reserve(scrap: Path) -> None:
-    """Make a new empty file; never open one that somebody else put there."""
-    os.close(os.open(scrap, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o666))
-
-
-def _publish(scrap: Path, path: Path) -> None:
-    with scrap.open("rb") as stream:
-        os.fsync(stream.fileno())
-    os.replace(scrap, path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

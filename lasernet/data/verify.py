@@ -1,4 +1,4 @@
-"""Checks of one file of laser tracks: what the layout promises of its values, recomputed from the values."""
+"""Checks of one file; of laser tracks: what the layout promises of its values, recomputed from the values."""
 
 from __future__ import annotations
 
@@ -7,23 +7,34 @@ from pathlib import Path
 
 import numpy as np
 
+from lasernet.data.checks import check
+from lasernet.data.image_structure import KIND
+from lasernet.data.image_verify import verify_images
 from lasernet.data.inspect import molten_of
 from lasernet.data.layout import Case, open_file
+from lasernet.data.reading import by_kind
 from lasernet.data.structure import REGULAR, case_hash, irregularity
 
 HOTTEST = 1e5  # K
 
 
 def verify_file(path: Path | str) -> list[dict[str, object]]:
-    """Every check of a file as {"name", "value", "reference", "tolerance", "ok"}.
-
-    ``value`` and ``reference`` agree within ``tolerance``; hashes and texts agree exactly, with tolerance None.
+    """Every check of a file of any kind, as in ``checks.check``.
 
     Raises:
         DataError: if the file cannot be read at all, or its structure is not that of the layout.
     """
+    return by_kind(path, {"laser": verify_tracks, KIND: verify_images})
+
+
+def verify_tracks(path: Path) -> list[dict[str, object]]:
+    """Every check of a file of laser tracks.
+
+    Raises:
+        DataError: as in :func:`verify_file`.
+    """
     with open_file(path) as file:
-        checks = [_check("schema", "lasernet", "lasernet", None)]  # open_file refuses anything else
+        checks = [check("schema", "lasernet", "lasernet", None)]  # open_file refuses anything else
         for case in file.cases.values():
             checks += verify_case(case)
     return checks
@@ -50,14 +61,14 @@ def verify_case(case: Case) -> list[dict[str, object]]:
         if ipf is not None and ids is not None:
             wrong["colors"] += int((ipf.any(axis=0) & molten_of(volumes, valid)).sum())
     prefix = case.name
-    checks = [_check(f"{prefix}/hash", _recomputed_hash(case, digests), case.content_hash, None)]
+    checks = [check(f"{prefix}/hash", _recomputed_hash(case, digests), case.content_hash, None)]
     for axis, values in (("x", case.x), ("y", case.y), ("z", case.z)):
-        checks.append(_check(f"{prefix}/regular/{axis}", irregularity(values), 0.0, REGULAR))
+        checks.append(check(f"{prefix}/regular/{axis}", irregularity(values), 0.0, REGULAR))
     if "temperature" in case.fields:
-        checks.append(_check(f"{prefix}/temperature/impossible cells", wrong["temperature"], 0, 0))
-    checks.append(_check(f"{prefix}/cells without a point that hold a value", wrong["missing"], 0, 0))
+        checks.append(check(f"{prefix}/temperature/impossible cells", wrong["temperature"], 0, 0))
+    checks.append(check(f"{prefix}/cells without a point that hold a value", wrong["missing"], 0, 0))
     if {"ipf", "grain_id"} <= set(case.fields):
-        checks.append(_check(f"{prefix}/molten cells with a color", wrong["colors"], 0, 0))
+        checks.append(check(f"{prefix}/molten cells with a color", wrong["colors"], 0, 0))
     return checks
 
 
@@ -83,11 +94,3 @@ def _recomputed_hash(case: Case, digests: dict[str, list[bytes]]) -> str:
     }
     axes = {"t": case.t, "x": case.x, "y": case.y, "z": case.z}
     return case_hash(attributes, axes, fields)
-
-
-def _check(name: str, value: object, reference: object, tolerance: float | None) -> dict[str, object]:
-    if isinstance(value, (int, float)) and isinstance(reference, (int, float)) and tolerance is not None:
-        ok = abs(value - reference) <= tolerance
-    else:
-        ok = value == reference
-    return {"name": name, "value": value, "reference": reference, "tolerance": tolerance, "ok": ok}

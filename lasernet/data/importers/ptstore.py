@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lasernet.data import structure
-from lasernet.data.importers import Settings
+from lasernet.data import container
+from lasernet.data.container import Refused
 from lasernet.data.importers.grid import add_track, colors, ids_agree, planes, require_temperatures
+from lasernet.data.importers.tracks import Settings
 from lasernet.data.quarantine import check_in_child, require_regular_file
-from lasernet.data.structure import Refused
 from lasernet.data.track_writer import create_file
 from lasernet.errors import DataError
 
@@ -261,7 +261,7 @@ def _check_zip(path: Path) -> None:
 if __name__ == "__main__":
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     sys.exit(
-        structure.limited(
+        container.limited(
             lambda: (load_store(Path(sys.argv[1])), None)[1], memory=int(sys.argv[2]), seconds=int(SECONDS)
         )
     )

@@ -133,12 +133,15 @@ def _print_all(console: Any, results: list[dict[str, Any]]) -> None:
         better = one.get("improvement")
         if better and "reason" in better:
             console.print(f"not compared with {better['over']}: {better['reason']}")
-        elif better:
+        elif better and part["skill"]:
             cells = []
             for region in part["metrics"]:
                 percent, low, high = (_number(better[region][key], ".2f") for key in ("percent", "low", "high"))
                 cells.append(f"{region} {percent} % [{low}, {high}]")
             console.print(f"MSE lower than that of {better['over']} by: {'; '.join(cells)}", soft_wrap=True)
+        elif better:
+            cells = [f"{name} {_number(value, '.1f')} %" for name, value in better.items() if name != "over"]
+            console.print(f"distances smaller than those of {better['over']} by: {'; '.join(cells)}", soft_wrap=True)
         cost = one["cost"]
         memory = cost["peak_memory_bytes"]
         console.print(
@@ -148,6 +151,29 @@ def _print_all(console: Any, results: list[dict[str, Any]]) -> None:
 
 
 def _print_part(console: Any, one: dict[str, Any], split: str, part: dict[str, Any]) -> None:
+    if all("mse" in values for values in part["metrics"].values()):
+        _print_errors(console, one, split, part)
+    else:
+        _print_values(console, one, split, part)
+
+
+def _print_values(console: Any, one: dict[str, Any], split: str, part: dict[str, Any]) -> None:
+    """Every value of every group, the baselines' beside it."""
+    from rich.table import Table
+
+    table = Table(title=f"{one['run']}: {part['items']} {split} items", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for name in (one["model"], *part["baselines"]):
+        table.add_column(name, justify="right", no_wrap=True)
+    for group, values in part["metrics"].items():
+        table.add_section()
+        for name, value in values.items():
+            others = [baseline.get(group, {}).get(name) for baseline in part["baselines"].values()]
+            table.add_row(f"{group}.{name}", _number(value), *map(_number, others))
+    console.print(table)
+
+
+def _print_errors(console: Any, one: dict[str, Any], split: str, part: dict[str, Any]) -> None:
     regions = list(part["metrics"])
     errors = _regions_table(f"{one['run']}: MSE on {part['items']} {split} items", regions)
     errors.add_row(one["model"], *(_number(part["metrics"][r].get("mse")) for r in regions), style="bold")

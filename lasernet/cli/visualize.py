@@ -21,10 +21,11 @@ def visualize(
         typer.Option(
             "--what",
             metavar="NAMES",
-            help="Figures, with commas between: losses, predictions, error, gradients, front, histograms, "
-            "activations; or 'all'.",
+            help="Figures, with commas between, or 'all'. Of frames: losses, predictions, error, gradients, front, "
+            "histograms, activations. Of drawn sets: losses, samples, statistics, conditioning, nearest, tracking, "
+            "training. [the first ones]",
         ),
-    ] = "losses,predictions,error,front",
+    ] = "",
     data: Annotated[
         list[str] | None, typer.Option("--data", metavar="F.h5", help="Other HDF5 files than the run's own.")
     ] = None,

@@ -54,6 +54,7 @@ class Average:
 def pack_weights(loop: Loop) -> bytes:
     """The weights that evaluation uses (the average where one is kept), with what describes them."""
     values = loop.average.values if loop.average else loop.model.state_dict()
+    values = {name: value for name, value in values.items() if name.split(".")[0] not in loop.model.only_learns}
     config = loop.run.config
     notes = {"format": "lasernet", "model": config["model"]["name"], "options": json.dumps(config["model"]["options"])}
     return pack(values, {**notes, "task": config["task"], "step": str(loop.progress.step)})

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from lasernet.data.base import Split
 from lasernet.data.splits import SPLITS
 from lasernet.engine.loaded import LoadedRun, data_files, data_names, load_baselines, load_run, open_data
-from lasernet.engine.loading import in_order, stream, to_device
 from lasernet.errors import CheckFailed, DataError, OptionError
-from lasernet.metrics.base import Metric
-from lasernet.models.base import Model, count_parameters
-from lasernet.tasks.base import Task, get_task
+from lasernet.models.base import count_parameters
+from lasernet.tasks.base import Judged
 
 SCHEMA = 1
-BATCH = 16
+GENERAL = ("data", "split", "checkpoint", "device")  # options of every task
 OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
-
-
-@dataclass
-class Scored:
-    """One run's answers on one split, scored, with its baselines' beside them."""
-
-    metric: Metric
-    baselines: dict[str, Metric]
-    split: Split
 
 
 def evaluate(
@@ -71,18 +58,18 @@ def evaluate(
 def evaluate_many(runs: Sequence[Path | str], **options: Any) -> list[dict[str, Any]]:
     """Evaluate several runs; each from the second on also tells its improvement over the first in %."""
     results: list[dict[str, Any]] = []
-    first: Scored | None = None
+    first: Judged | None = None
     for path in runs:
-        result, scored = _evaluate(load_run(path, checkpoint=options["checkpoint"], device=options["device"]), options)
+        result, judged = _evaluate(load_run(path, checkpoint=options["checkpoint"], device=options["device"]), options)
         if first is None:
-            first = scored
+            first = judged
         else:
-            result["improvement"] = _improvement(scored, first, result, results[0])
+            result["improvement"] = _improvement(judged, first, result, results[0])
         results.append(result)
     return results
 
 
-def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, Any], Scored]:
+def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, Any], Judged]:
     run, task, split = loaded.run, loaded.task, options["split"]
     if split not in (*SPLITS, "all"):
         raise OptionError(f"--split {split}: expected train, val, test or all")
@@ -98,8 +85,16 @@ def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, 
             f"the data of {run.path} have changed since training (hash {data.hash[:12]} instead of "
             f"{run.config['data']['hash'][:12]}); restore them, or name the file to evaluate on with --data"
         )
-    band = _band(options["t_solidus"], options["t_liquidus"])
-    scored = _score(loaded, baselines, data.split(split), band, options["device"])
+    own_options = {name: value for name, value in options.items() if name not in GENERAL and value is not None}
+    unknown = [name for name in own_options if name not in inspect.signature(task.judge).parameters]
+    if unknown:
+        raise OptionError(f"--{unknown[0].replace('_', '-')} has no meaning for the {task.name} task; leave it out")
+
+    def judge(part: str) -> Judged:
+        found: Judged = task.judge(loaded, baselines, data, part, device=options["device"], **own_options)
+        return found
+
+    judged = judge(split)
     result = {
         "schema": SCHEMA,
         "run": str(run.path),
@@ -108,51 +103,12 @@ def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, 
         "data": {"file": ", ".join(data_names(files)), "hash": data.hash, "split_hash": data.split_hash},
         "split": split,
         "checkpoint": options["checkpoint"],
-        **_report(task, scored),
+        **judged.report(),
         "cost": _cost(loaded),
     }
     if split == "all":
-        result["splits"] = {}
-        for name in SPLITS:
-            result["splits"][name] = _report(task, _score(loaded, baselines, data.split(name), band, options["device"]))
-    return result, scored
-
-
-def _band(low: float | None, high: float | None) -> tuple[float, float] | None:
-    if low is None and high is None:
-        return None
-    if low is None or high is None or not low < high:
-        raise OptionError(f"--t-solidus {low} --t-liquidus {high}: expected both, in K, the solidus below the liquidus")
-    return low, high
-
-
-@torch.no_grad()
-def _score(
-    loaded: LoadedRun, baselines: Mapping[str, Model], split: Split, band: tuple[float, float] | None, device: str
-) -> Scored:
-    task = loaded.task
-    metric, others = task.metric(), {label: task.metric() for label in baselines}
-    for batch in stream(split, in_order(len(split), batch_size=BATCH), workers=0):
-        if band is not None:
-            batch["front_low"] = torch.full_like(batch["front_low"], band[0])
-            batch["front_high"] = torch.full_like(batch["front_high"], band[1])
-        metric.update(loaded.predict(to_device(batch, torch.device(device))).float().cpu(), batch)
-        for label, model in baselines.items():
-            others[label].update(task.answer(model, batch), batch)
-    return Scored(metric, others, split)
-
-
-def _report(task: Task, scored: Scored) -> dict[str, Any]:
-    return {
-        "items": len(scored.split),
-        "metrics": scored.metric.compute(),
-        "baselines": {label: metric.compute() for label, metric in scored.baselines.items()},
-        "skill": {
-            label: task.compare(scored.metric, metric, scored.split) if len(scored.split) else {}
-            for label, metric in scored.baselines.items()
-        },
-        "intervals": task.intervals(scored.split) if len(scored.split) else None,
-    }
+        result["splits"] = {name: judge(name).report() for name in SPLITS}
+    return result, judged
 
 
 def _cost(loaded: LoadedRun) -> dict[str, Any]:
@@ -168,16 +124,11 @@ def _cost(loaded: LoadedRun) -> dict[str, Any]:
     }
 
 
-def _improvement(scored: Scored, first: Scored, result: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    same = result["data"]["hash"] == other["data"]["hash"] and np.array_equal(scored.split.items, first.split.items)
+def _improvement(judged: Judged, first: Judged, result: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    same = result["data"]["hash"] == other["data"]["hash"] and np.array_equal(judged.items, first.items)
     if not same or result["task"] != other["task"]:
         return {"over": other["run"], "reason": "other items were tested, so the two cannot be compared"}
-    skill = get_task(result["task"]).compare(scored.metric, first.metric, scored.split)
-    percent = {
-        region: {"percent" if key == "mse" else key: None if v is None else 100 * v for key, v in values.items()}
-        for region, values in skill.items()
-    }
-    return {"over": other["run"], **percent}
+    return {"over": other["run"], **judged.improvement(first)}
 
 
 def parse_gate(condition: str) -> tuple[str, str, float]:

@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lasernet import weights
+from lasernet import models, weights
 from lasernet.data.base import Data
 from lasernet.data.bundled import bundled_track
+from lasernet.data.default_sets import cache_folder
 from lasernet.engine.plan import model_class
 from lasernet.errors import OptionError, RunError
 from lasernet.models.base import Model
@@ -22,6 +23,7 @@ from lasernet.run import BASELINES, BEST, LAST, Run
 from lasernet.tasks.base import Task, get_task
 
 BUNDLED = "lasernet:"  # before the name of a file that ships in the package
+CACHED = "default:"  # before the name of a default set, which is generated into the user's cache
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class LoadedRun:
     def predict(self, batch: Mapping[str, Tensor]) -> Tensor:
         """The model's answer to a batch, in physical units, without gradients."""
         with torch.no_grad():
-            return self.task.answer(self.model, dict(batch))
+            return self.model.predict(dict(batch))
 
 
 def build_model(name: str, options: Mapping[str, object], *, task: str, spec: object = None) -> Model:
@@ -115,22 +117,31 @@ def build_run_model(run: Run) -> Model:
 
 
 def load_into(model: Model, tensors: dict[str, Tensor], *, source: str) -> None:
-    """Fill a model with stored tensors, all of them and no other.
+    """Fill a model with stored tensors, no other ones, and all but those of parts that only learning needs.
 
     Raises:
         RunError: if names or shapes differ.
     """
+    fresh = {name: value for name, value in model.state_dict().items() if name.split(".")[0] in model.only_learns}
     try:
-        model.load_state_dict(tensors)
+        model.load_state_dict({**fresh, **tensors})
     except RuntimeError as error:
         detail = " ".join(str(error).split())[:200]
         raise RunError(f"{source}: the weights do not fit the model ({detail}); was its code changed?") from None
 
 
+def bundled_run(model: str) -> Path:
+    """Where the package keeps the run that ships with a model; it need not be there."""
+    return Path(models.__file__).parent / "bundled" / model
+
+
 def data_names(files: Sequence[Path]) -> list[str]:
-    """File names as config.json keeps them: absolute, or the name of a bundled file."""
-    folder = _bundled_folder()
-    return [BUNDLED + file.name if file.resolve().parent == folder else str(file.resolve()) for file in files]
+    """File names as config.json keeps them: absolute, or the name of a bundled file or of a generated default set."""
+    places = {_bundled_folder(): BUNDLED, cache_folder().resolve(): CACHED}
+    return [
+        places[parent] + file.name if (parent := file.resolve().parent) in places else str(file.resolve())
+        for file in files
+    ]
 
 
 def data_files(run: Run) -> list[Path]:
@@ -138,7 +149,18 @@ def data_files(run: Run) -> list[Path]:
     names = run.config["data"].get("files")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise RunError(f"{run.path}: config.json names no data files; start a new run")
-    return [_bundled_folder() / n.removeprefix(BUNDLED) if n.startswith(BUNDLED) else Path(n) for n in names]
+    return [_place(name, run) for name in names]
+
+
+def _place(name: str, run: Run) -> Path:
+    if name.startswith(BUNDLED):
+        return _bundled_folder() / name.removeprefix(BUNDLED)
+    if not name.startswith(CACHED):
+        return Path(name)
+    path = cache_folder() / Path(name.removeprefix(CACHED)).name
+    if not path.is_file():
+        path = next((made for made in get_task(run.config["task"]).default_data() if made.name == path.name), path)
+    return path
 
 
 def _bundled_folder() -> Path:
@@ -174,8 +196,10 @@ def load_baselines(run: Run, task: Task) -> dict[str, Model]:
     Raises:
         RunError: if they are missing or damaged.
     """
-    tensors, _ = weights.read(run.path / BASELINES)
     models = new_baselines(task)
+    if not models:
+        return {}
+    tensors, _ = weights.read(run.path / BASELINES)
     for label, model in models.items():
         own = {name.removeprefix(f"{label}/"): v for name, v in tensors.items() if name.startswith(f"{label}/")}
         load_into(model, own, source=str(run.path / BASELINES))

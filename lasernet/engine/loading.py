@@ -29,6 +29,12 @@ def share_of(rows: Rows, *, rank: int, processes: int) -> Rows:
     return rows[rank::processes] or rows[:1]
 
 
+def item_seeds(seed: int, step: int, turn: int, items: int) -> Rows:
+    """A number for every item of an update's global batch, from which its own randomness is drawn."""
+    state = np.random.SeedSequence((seed, step, turn)).generate_state(items, np.uint64)
+    return [int(value >> np.uint64(1)) for value in state]
+
+
 class _Fetch(torch.utils.data.Dataset[Batch]):
     """Hands lists of rows to a split, so that workers make whole batches."""
 

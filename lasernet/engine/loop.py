@@ -16,7 +16,8 @@ from torch import Tensor
 
 from lasernet.data.base import Batch, Data
 from lasernet.engine.checkpoint import Average, pack_checkpoint, pack_weights, restore_checkpoint
-from lasernet.engine.loading import Rows, epoch_order, in_order, share_of, stream, to_device
+from lasernet.engine.film import Film
+from lasernet.engine.loading import Batches, Rows, epoch_order, in_order, item_seeds, share_of, stream, to_device
 from lasernet.engine.parallel import Processes
 from lasernet.engine.progress import Progress, Reporter
 from lasernet.engine.schedule import lr_factor
@@ -57,6 +58,7 @@ class Loop:
         self.optimizers = [processes.accelerator.prepare(self._optimizer(phase)) for phase in self.phases]
         self.average = Average(model, settings.ema) if settings.ema else None
         self.progress = Progress()
+        self.film = Film(run, model)
         self.rows: list[dict[str, Any]] = []
         self.best: bytes | None = None
         batches = math.ceil(len(self.train_split) / settings.batch_size)
@@ -81,6 +83,8 @@ class Loop:
         """
         self.stop.deferred = True
         self._session, self._saved = (time.monotonic(), time.process_time()), time.monotonic()
+        if self.progress.step == 0:
+            self._take_frame()
         try:
             updates: Iterator[list[Batch]] = iter(())
             while True:
@@ -145,9 +149,12 @@ class Loop:
                 group["lr"] = self._lr(phase, step)
             self._only_trains(phase)
             optimizer.zero_grad(set_to_none=True)
+            seeds = item_seeds(self.settings.seed, step, index, sum(sizes))
             for turn, (batch, size) in enumerate(zip(batches, sizes, strict=True)):
                 seed = np.random.SeedSequence((self.settings.seed, step, index, turn, self.processes.rank))
                 torch.manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
+                first = sum(sizes[:turn])
+                batch["seed"] = torch.tensor(self._share(seeds[first : first + size]))
                 mine = len(range(self.processes.rank, size, self.processes.count))
                 self._backward(phase, batch, mine, mine / sum(sizes))
             self.processes.reduce_gradients(phase.trains)
@@ -243,9 +250,15 @@ class Loop:
                 self.run.write_weights(BEST, self.best)
             self.run.write_metrics(self.rows)
             self.processes.accelerator.log(row, step=progress.step)
+        self._take_frame()
         self.reporter.epoch(row, self.settings.epochs)
         if not self.settings.checkpoint_every and time.monotonic() - self._saved > CHECKPOINT_SECONDS:
             self.save()
+
+    def _take_frame(self) -> None:
+        if self.processes.is_main:
+            with self.average.applied(self.model) if self.average else nullcontext():
+                self.film.take(self.progress.step)
 
     def _means(self, sums: dict[str, float], items: dict[str, float]) -> dict[str, float]:
         names = sorted(sums)
@@ -257,6 +270,12 @@ class Loop:
         """Mean loss and terms over the validation items, with the averaged weights where they are kept."""
         found = Progress()
         self.model.eval()
+        with self.average.applied(self.model) if self.average else nullcontext():
+            whole = self.model.validate(
+                Batches(self.val_split, batch_size=self.settings.batch_size, device=self.processes.device)
+            )
+        if whole is not None:
+            return {f"val_{name}": value for name, value in whole.items()}
         rows = in_order(len(self.val_split), batch_size=self.settings.batch_size)
         batches = stream(self.val_split, [self._share(part) for part in rows], workers=0)
         with self.average.applied(self.model) if self.average else nullcontext():

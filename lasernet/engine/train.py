@@ -220,12 +220,12 @@ def _fit(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) ->
         _start_tracker(processes, run, settings)
     text = (
         f"{config['model']['name']}: {count_parameters(model):,} parameters, {len(train_split)} training, "
-        f"{len(loop.val_split)} validation windows; {processes.count} x {processes.device}, {settings.precision}; "
+        f"{len(loop.val_split)} validation items; {processes.count} x {processes.device}, {settings.precision}; "
         f"run {run.path}"
     )
     reporter.start(text, loop.steps, loop.progress.step)
     if not len(loop.val_split):
-        reporter.note("no validation windows: the last weights are kept as the best")
+        reporter.note("no validation items: the last weights are kept as the best")
     loop.train()
     if settings.track != "none":
         processes.accelerator.end_training()
@@ -246,6 +246,8 @@ def _restore(run: Run, loop: Loop, reporter: Reporter) -> bool:
 
 
 def _fit_baselines(run: Run, models: Mapping[str, Model], batches: Batches) -> None:
+    if not models:
+        return
     with contextlib.suppress(RunError):
         load_baselines(run, get_task(run.config["task"]))
         return
@@ -269,6 +271,7 @@ def _finish(run: Run, loop: Loop) -> None:
         from lasernet.viz.curves import loss_curves  # matplotlib takes a second, which is not needed to start
 
         loss_curves({run.path.name: run.metrics()}, run.path / "losses.png")
+        loop.film.join()
     run.write_json(RESULTS, evaluate(run.path, split="test", device=str(loop.processes.device)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -21,7 +21,9 @@ class Phase:
     Attributes:
         name: of the optimizer, the learning rate and the log columns of this turn.
         trains: exactly what may learn in this turn; everything else is frozen.
-        loss: batch and criterion → what to minimise, and terms to log.
+        loss: batch and criterion → what to minimise, and terms to log. ``batch["seed"]`` holds a number for each
+            item, of this update and turn alone: randomness made of it does not depend on how many processes share
+            the batch (see :func:`lasernet.nn.noise.normal`).
         every: take the turn on every n-th update only.
         lr: learning rate of this turn as a multiple of ``--lr``.
         schedule: share of the training done, in [0, 1) → factor of the learning rate; None follows ``--schedule``.
@@ -47,6 +49,8 @@ class Model(nn.Module):
     inputs: tuple[str, ...] = ()  # derived fields wanted in the batch, see data/derived.py
     defaults: ClassVar[dict[str, object]] = {}  # of shared options, where this model needs others
     presets: ClassVar[dict[str, dict[str, object]]] = {}
+    only_learns: ClassVar[tuple[str, ...]] = ()  # parts that answering does not need; not in a run's weights files
+    sample: ClassVar[Any] = None  # a generative model's method: (seeds, *, its options) → draws, what was asked of each
 
     def fit(self, batches: Iterable[Batch]) -> None:
         """Estimate what is no gradient's business (scales, thresholds) from training batches."""
@@ -67,6 +71,18 @@ class Model(nn.Module):
         """The answer to the task's question, in physical units and within their range."""
         prediction: Tensor = self(batch)
         return prediction
+
+    def validate(self, batches: Iterable[Batch]) -> dict[str, float] | None:
+        """Statistics of all validation items together; the lowest ``loss`` chooses the best weights.
+
+        None, the usual case, stands for the means of :meth:`loss` over the items. Every process computes these
+        over all items, since statistics of sets cannot be averaged over parts.
+        """
+        return None
+
+    def watch(self) -> Tensor | None:
+        """The same few draws at every call, (N, 1, H, W) in [0, 1]: frames of a film of the training."""
+        return None
 
     def phases(self) -> list[Phase]:
         """The optimizers' turns; without trainable parameters there are none."""

@@ -1,4 +1,4 @@
-"""A task: what the problem is. Its data, metrics, baselines and figures; models only by name."""
+"""A task: what the problem is. Its data, how answers are judged, baselines and figures; models only by name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from lasernet.data.base import Data
+from lasernet.data.base import Batch, Data
 from lasernet.errors import OptionError
-from lasernet.metrics.base import Batch, Metric
 from lasernet.registry import suggestion
 
 
@@ -25,11 +26,46 @@ class Baseline:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
-class Predictive(Protocol):
-    """A model that answers."""
+class Answering(Protocol):
+    """A run that can answer: its directory, its model and its trained weights, in evaluation mode."""
+
+    run: Any
+    model: Any
 
     def predict(self, batch: Batch) -> Tensor:
-        """The answer, in physical units."""
+        """The model's answer to a batch, in physical units, without gradients."""
+
+
+class Judged(Protocol):
+    """The answers of one run to one split, scored."""
+
+    items: NDArray[np.void]
+
+    def report(self) -> dict[str, Any]:
+        """The parts ``items``, ``metrics``, ``baselines``, ``skill`` and ``intervals`` of the JSON of ``eval``."""
+
+    def improvement(self, first: Any) -> dict[str, Any]:
+        """How much better this is than ``first``, another run's on the same items, in %, by region or descriptor."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks ``sample`` for.
+
+    Attributes:
+        n: how many items.
+        split, item: which items a predictive model answers; ``item`` is one by its number.
+        out: where to, None for the default place in the run directory.
+        seed: of the draws of a generative model.
+        options: further options of a generative model's ``sample``.
+    """
+
+    n: int = 64
+    split: str = "test"
+    item: int | None = None
+    out: Path | None = None
+    seed: int | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,36 +73,34 @@ class Task:
     """One kind of problem.
 
     Attributes:
+        name: of the task.
         data: class of the data; its keyword-only parameters are options of ``train``.
         default_data: the files used where none are named.
-        metric: makes an empty metric.
-        compare: (metric of the model, metric of a reference, split) → skill with intervals.
-        intervals: split → how the intervals are made, in words and counts.
+        judge: (run, its fitted baselines by label, data, split, **options of ``eval``) → the answers, scored.
         baselines: what every answer is compared with.
-        figures: name of a figure → function that draws it (see tasks/frame_figures.py).
+        figures: name of a figure → function that draws it: (run, split, rows, folder) → files.
+        shown: the figures that are drawn where none are named; ``losses`` are those of every model.
         volumes: ending of a file → function that writes it (see tasks/frame_volumes.py).
-        write_samples: (run, split, rows, path) → the answers in the data layout.
+        choose: (split, item=, position=, timestep=, n=) → the rows of a split to draw.
+        sample: (run, open, folder, request) → what was written; ``open()`` gives the run's data.
     """
 
     name: str
     data: Callable[..., Data]
     default_data: Callable[[], list[Path]]
-    metric: Callable[[], Metric]
-    compare: Callable[[Any, Any, Any], dict[str, dict[str, float | None]]]  # a metric and a split of the task's own
-    intervals: Callable[[Any], dict[str, object]]
-    baselines: tuple[Baseline, ...]
+    judge: Callable[..., Any]  # a Judged, whose improvement knows its own kind only
     figures: Mapping[str, Callable[..., list[Path]]]
+    shown: tuple[str, ...]
     volumes: Mapping[str, Callable[..., list[Path]]]
-    write_samples: Callable[..., Path]
-
-    def answer(self, model: Predictive, batch: Batch) -> Tensor:
-        """A model's answer to a batch, in physical units."""
-        return model.predict(batch)
+    choose: Callable[..., list[int]]
+    sample: Callable[..., Path]
+    baselines: tuple[Baseline, ...] = ()
 
 
 TASKS = {
     "microstructure": "lasernet.tasks.microstructure",
     "temperature": "lasernet.tasks.temperature",
+    "synthesis": "lasernet.tasks.synthesis",
 }
 
 

@@ -5,25 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lasernet.data.sequences import IMAGE_AXES, FrameSplit
 from lasernet.errors import OptionError
 from lasernet.physics.solidification import regions
+from lasernet.tasks.base import Answering
 from lasernet.viz.panels import Plane
-
-
-class Answering(Protocol):
-    """A run that can answer: its model, and predictions in physical units."""
-
-    model: Any
-
-    def predict(self, batch: dict[str, Tensor]) -> Tensor:
-        """(B, C, H, W)."""
 
 
 @dataclass(frozen=True)
@@ -230,3 +221,4 @@ FIGURES = {
     "histograms": histograms,
     "activations": activations,
 }
+SHOWN = ("losses", "predictions", "error", "front")

@@ -1,4 +1,4 @@
-"""Predicted volumes: slices put together again, as files of the data layout, VTI, CSV and animations."""
+"""Predicted volumes: slices put together again, as VTI, CSV and animations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lasernet.data.layout import create_file
 from lasernet.data.sequences import FIXED_AXIS, IMAGE_AXES, FrameSplit
-from lasernet.tasks.frame_figures import Answering
+from lasernet.tasks.base import Answering
 from lasernet.viz.panels import Plane
 
 BATCH = 16
@@ -28,70 +27,6 @@ def predict_rows(run: Answering, split: FrameSplit, rows: Sequence[int]) -> NDAr
 def stack_slices(images: NDArray[np.float32], plane: str) -> NDArray[np.float32]:
     """All slices (S, C, rows, columns) of a plane as a volume (C, X, Y, Z)."""
     return np.moveaxis(images.transpose(0, 1, 3, 2), 0, 1 + FIXED_AXIS[plane])
-
-
-def write_samples(run: Any, split: FrameSplit, rows: Sequence[int], target: Path, *, overwrite: bool = False) -> Path:
-    """Predictions in the data layout, so that they can be data again.
-
-    Items that fill a block of frames and slices of a case become one case of the file, others one case each.
-    """
-    answers = predict_rows(run, split, rows)
-    data = split.data
-    axis = FIXED_AXIS[data.plane]
-    with create_file(target, kind="laser", overwrite=overwrite) as file:
-        for case, frames, positions, places in _blocks(split.items[list(rows)]):
-            track = data.tracks[case]
-            source = track.case
-            axes = [source.x, source.y, source.z]
-            axes[axis] = axes[axis][positions]
-            name = data.case_names[case].replace("/", "-")
-            if len(places) < len(rows):
-                name += f"-frame{frames[0]:04d}-slice{positions[0]:04d}"
-            writer = file.add_case(
-                name,
-                x=axes[0],
-                y=axes[1],
-                z=axes[2],
-                t=source.t[frames],
-                material=source.material,
-                solidus=source.solidus,
-                liquidus=source.liquidus,
-                front=source.front,
-                scan_velocity=source.scan_velocity,
-                ipf_key=source.ipf_key,
-                group=source.group,
-                provenance={"predicted_by": run.run.model_name, "source": source.content_hash},
-                fields=("temperature", "ipf", "mask"),
-            )
-            for index, frame in enumerate(frames):
-                temperature, ipf, _, valid = (volume.take(positions, axis=axis - 3) for volume in track.frame(frame))
-                images = np.stack([answers[places[(frame, position)]] for position in positions])
-                volume = stack_slices(images, data.plane)
-                if data.task == "temperature":
-                    temperature = volume[0]
-                else:
-                    ipf = np.rint(255 * volume.clip(0, 1)).astype(np.uint8)
-                writer.write_frame(
-                    index,
-                    temperature=np.where(valid, temperature, np.float32("nan")),
-                    ipf=np.where(valid, ipf, np.uint8(0)),
-                    mask=valid,
-                )
-    return target
-
-
-def _blocks(items: NDArray[np.void]) -> list[tuple[int, list[int], list[int], dict[tuple[int, int], int]]]:
-    """(case, frames, slices, (frame, slice) → place) of items: whole blocks where the items fill them."""
-    blocks: list[tuple[int, list[int], list[int], dict[tuple[int, int], int]]] = []
-    for case in dict.fromkeys(items["case"].tolist()):
-        places = {(int(i["frame"]), int(i["slice"])): place for place, i in enumerate(items) if i["case"] == case}
-        frames, positions = (sorted(set(values)) for values in zip(*places, strict=True))
-        even = len(set(np.diff(positions).tolist())) < 2 and len(set(np.diff(frames).tolist())) < 2
-        if even and len(places) == len(frames) * len(positions):
-            blocks.append((case, frames, positions, places))
-        else:
-            blocks += [(case, [frame], [place], {(frame, place): at}) for (frame, place), at in places.items()]
-    return blocks
 
 
 def write_vti(run: Answering, split: FrameSplit, anchor: np.void, folder: Path) -> list[Path]:

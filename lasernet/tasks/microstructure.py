@@ -5,19 +5,17 @@ from __future__ import annotations
 from functools import partial
 
 from lasernet.data.sequences import FrameData
-from lasernet.metrics.regions import RegionScores
 from lasernet.tasks.base import Baseline, Task
-from lasernet.tasks.frame_figures import FIGURES
-from lasernet.tasks.frame_volumes import VOLUMES, write_samples
-from lasernet.tasks.frames import compare, default_track, intervals
+from lasernet.tasks.frame_figures import FIGURES, SHOWN
+from lasernet.tasks.frame_samples import sample
+from lasernet.tasks.frame_volumes import VOLUMES
+from lasernet.tasks.frames import choose, default_track, judge
 
 TASK = Task(
     name="microstructure",
     data=FrameData,
     default_data=default_track,
-    metric=partial(RegionScores, "ipf"),
-    compare=compare,
-    intervals=intervals,
+    judge=partial(judge, "ipf"),
     baselines=(
         Baseline("persistence", "persistence"),
         Baseline("advected-persistence", "advected-persistence"),
@@ -28,6 +26,8 @@ TASK = Task(
         Baseline("calibrated-front-3d", "calibrated-front", {"dimensions": "3"}),
     ),
     figures=FIGURES,
+    shown=SHOWN,
     volumes=VOLUMES,
-    write_samples=write_samples,
+    choose=choose,
+    sample=sample,
 )

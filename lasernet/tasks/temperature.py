@@ -5,24 +5,24 @@ from __future__ import annotations
 from functools import partial
 
 from lasernet.data.sequences import FrameData
-from lasernet.metrics.regions import RegionScores
 from lasernet.tasks.base import Baseline, Task
-from lasernet.tasks.frame_figures import FIGURES
-from lasernet.tasks.frame_volumes import VOLUMES, write_samples
-from lasernet.tasks.frames import compare, default_track, intervals
+from lasernet.tasks.frame_figures import FIGURES, SHOWN
+from lasernet.tasks.frame_samples import sample
+from lasernet.tasks.frame_volumes import VOLUMES
+from lasernet.tasks.frames import choose, default_track, judge
 
 TASK = Task(
     name="temperature",
     data=FrameData,
     default_data=default_track,
-    metric=partial(RegionScores, "temperature"),
-    compare=compare,
-    intervals=intervals,
+    judge=partial(judge, "temperature"),
     baselines=(
         Baseline("persistence", "persistence"),
         Baseline("advected-persistence", "advected-persistence"),
     ),
     figures=FIGURES,
+    shown=SHOWN,
     volumes=VOLUMES,
-    write_samples=write_samples,
+    choose=choose,
+    sample=sample,
 )

@@ -4,35 +4,59 @@ from pathlib import Path
 
 import pytest
 import torch
+from toy_grains import voronoi_images
 
 from lasernet import weights
+from lasernet.data.base import Data
+from lasernet.data.image_file import write_image_set
+from lasernet.data.images import ImageData
 from lasernet.data.sequences import FrameData
 from lasernet.engine.loaded import build_model, load_into
 from lasernet.engine.loading import Batches
 from lasernet.engine.plan import knobs, model_class, pick_task
 from lasernet.losses.base import build_criterion
-from lasernet.models.base import count_parameters
+from lasernet.models.base import Model, count_parameters
 from lasernet.options import options_of
 from lasernet.registry import MODELS
 
 SHIPPED = [name for name in MODELS.names() if not name.startswith(("toy", "from-", "ResConv", "Unnamed"))]
 CASES = [(name, task) for name in SHIPPED for task in model_class(name).tasks]
+PREDICTIVE = [(name, task) for name, task in CASES if model_class(name).sample is None]
+GENERATIVE = [(name, task) for name, task in CASES if model_class(name).sample is not None]
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set of 14 small periodic microstructures."""
+    path = tmp_path_factory.mktemp("data") / "images.h5"
+    drawn = voronoi_images(0, number=14)
+    return write_image_set(path, drawn, periodic=True, provenance={"made_for": "tests"})
+
+
+def open_small(task: str, inputs: tuple[str, ...], track: Path, images: Path) -> Data:
+    if task == "synthesis":
+        return ImageData([images], task, inputs)
+    return FrameData([track], task, inputs, split_ratio="4,2,2", seq_length=2)
 
 
 def small(name: str) -> dict[str, object]:
     known = {option.name for option in options_of(model_class(name))}
     sizes: dict[str, object] = {"channels": (4, 8, 8), "hidden": 8, "rnn_layers": 2}
+    if model_class(name).sample is not None:
+        sizes = {"channels": 12, "critic_channels": 4, "labels": 4}
     return {key: value for key, value in sizes.items() if key in known}
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
-def test_a_model_fits_trains_answers_and_comes_back_from_its_weights(name: str, task: str, track: Path) -> None:
+def test_a_model_fits_trains_answers_and_comes_back_from_its_weights(
+    name: str, task: str, track: Path, images: Path
+) -> None:
     torch.manual_seed(0)
-    model = build_model(name, small(name), task=task)
-    data = FrameData([track], task, model.inputs, split_ratio="4,2,2", seq_length=2)
-    split = data.split("train")
+    data = open_small(task, (), track, images)
+    model = build_model(name, small(name), task=task, spec=data.spec)
+    split = open_small(task, tuple(model.inputs), track, images).split("train")
     model.fit(Batches(split, batch_size=4, device=torch.device("cpu")))
-    batch = split.fetch(range(4))
+    batch = split.fetch(range(4)) | {"seed": torch.arange(4)}
     criterion = build_criterion(model.default_loss, {}) if model.default_loss else None
     for phase in model.phases():
         optimizer = torch.optim.SGD(phase.trains.parameters(), lr=1e-3)
@@ -42,21 +66,40 @@ def test_a_model_fits_trains_answers_and_comes_back_from_its_weights(name: str, 
         loss.backward()
         optimizer.step()
     assert bool(model.phases()) == bool(count_parameters(model))
+    answer = answer_of(model, batch, task)
+    again = build_model(name, small(name), task=task, spec=data.spec)
+    load_into(again, weights.unpack(weights.pack(model.state_dict()), source="test")[0], source="test")
+    assert torch.equal(answer_of(again, batch, task), answer)
+
+
+@torch.no_grad()
+def answer_of(model: Model, batch: dict[str, torch.Tensor], task: str) -> torch.Tensor:
+    """What a model says to a batch, or draws, checked for shape and range."""
     model.eval()
-    with torch.no_grad():
-        answer = model.predict(batch)
-    assert answer.shape == batch["target"].shape
+    wanted = batch["image"] if model.sample else batch["target"]
+    answer = model.sample(batch["seed"])[0] if model.sample else model.predict(batch)
+    assert answer.shape == wanted.shape
     assert answer.isfinite().all()
-    if task == "microstructure":
+    if task != "temperature":
         assert answer.min() >= 0
         assert answer.max() <= 1
-    again = build_model(name, small(name), task=task)
-    load_into(again, weights.unpack(weights.pack(model.state_dict()), source="test")[0], source="test")
+    return answer
+
+
+@pytest.mark.parametrize(("name", "task"), GENERATIVE)
+def test_a_draw_depends_on_its_own_seed_alone(name: str, task: str, track: Path, images: Path) -> None:
+    data = open_small(task, (), track, images)
+    model = build_model(name, small(name), task=task, spec=data.spec).eval()
+    model.fit(Batches(data.split("train"), batch_size=4, device=torch.device("cpu")))
     with torch.no_grad():
-        assert torch.equal(again.eval().predict(batch), answer)
+        many, asked = model.sample(torch.arange(7))
+        few, asked_few = model.sample(torch.tensor([2, 5]))
+    torch.testing.assert_close(many[[2, 5]], few, rtol=0, atol=1e-5)
+    assert torch.equal(asked[[2, 5]], asked_few)
+    assert not torch.allclose(many[0], many[1])
 
 
-@pytest.mark.parametrize(("name", "task"), CASES)
+@pytest.mark.parametrize(("name", "task"), PREDICTIVE)
 def test_an_answer_never_depends_on_the_future_that_is_asked_for(name: str, task: str, track: Path) -> None:
     model = build_model(name, small(name), task=task)
     data = FrameData([track], task, model.inputs, split_ratio="4,2,2", seq_length=2)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.colors import Normalize, to_rgb
-from PIL import GifImagePlugin, Image, ImageDraw, ImageFont
+from PIL import GifImagePlugin, Image, ImageDraw
 
 from lasernet.atomic import write_bytes
 from lasernet.errors import DataError, OptionError
 from lasernet.viz.frames import DIRECTIONS, temperature_limits
 from lasernet.viz.panels import MICRO, Plane
-from lasernet.viz.style import INK, MASKED, QUIET, TEMPERATURE_MAP
+from lasernet.viz.style import INK, MASKED, QUIET, TEMPERATURE_MAP, pixel_font
 
 WIDTH, HEIGHT = 720, 320  # the most pixels of a slice, as near as whole pixels per cell come
 PALETTE = 256
@@ -113,14 +112,9 @@ def _crossing(values: np.ndarray, level: float, scale: tuple[int, int]) -> np.nd
     return edge
 
 
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
-
-
 def _empty_panel(size: tuple[int, int]) -> Image.Image:
     image = Image.new("RGB", (size[1], size[0]), EMPTY)
-    ImageDraw.Draw(image).text((size[1] / 2, size[0] / 2), "truth only", fill=QUIET, font=_font(14), anchor="mm")
+    ImageDraw.Draw(image).text((size[1] / 2, size[0] / 2), "truth only", fill=QUIET, font=pixel_font(14), anchor="mm")
     return image
 
 
@@ -133,26 +127,35 @@ def _page(
     height = 2 * margin + line * (len(panels) + 2) + sum(image.height for image in panels)
     page = Image.new("RGB", (room + 2 * margin, height), "white")
     pen = ImageDraw.Draw(page)
-    pen.text((margin, margin), head[0], fill=INK, font=_font(15), anchor="la")
-    pen.text((margin + room, margin), head[1], fill=INK, font=_font(15), anchor="ra")
+    pen.text((margin, margin), head[0], fill=INK, font=pixel_font(15), anchor="la")
+    pen.text((margin + room, margin), head[1], fill=INK, font=pixel_font(15), anchor="ra")
     top = margin + line
     for name, image in zip(("truth", "prediction"), panels, strict=True):
-        pen.text((margin, top + line - 5), f"{name}  ({what})", fill=INK, font=_font(13), anchor="ls")
+        pen.text((margin, top + line - 5), f"{name}  ({what})", fill=INK, font=pixel_font(13), anchor="ls")
         page.paste(image, (margin, top + line))
         top += line + image.height
     length = next(
         size for size in (500, 200, 100, 50, 20, 10, 5, 2, 1, 0.5, 0.1, 0.0) if size * pixels_per_micron <= width / 3
     )
     middle = top + line // 2 + 4
-    pen.text((margin, middle), note, fill=INK, font=_font(12), anchor="lm")
-    pen.text((margin + room, middle), f"{length:g} µm", fill=INK, font=_font(12), anchor="rm")
+    pen.text((margin, middle), note, fill=INK, font=pixel_font(12), anchor="lm")
+    pen.text((margin + room, middle), f"{length:g} µm", fill=INK, font=pixel_font(12), anchor="rm")
     right = margin + room - 62
     pen.rectangle((right - round(length * pixels_per_micron), middle - 2, right, middle + 1), fill=INK)
     return np.asarray(page)
 
 
-def write_gif(images: Sequence[np.ndarray], path: Path | str, *, fps: float) -> Path:
-    """Write an endless GIF: every image one frame, colors exact as long as a frame has at most 256 of them.
+def write_gif(images: Sequence[np.ndarray], path: Path | str, *, fps: float, hold: float = 0.0) -> Path:
+    """Write images as `encode_gif` makes them a GIF."""
+    content = encode_gif(images, fps=fps, hold=hold)
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(target, content)
+    return target
+
+
+def encode_gif(images: Sequence[np.ndarray], *, fps: float, hold: float = 0.0) -> bytes:
+    """An endless GIF: every image one frame, colors exact as long as a frame has at most 256 of them.
 
     Frames with more colors keep their most frequent ones exactly; the others take the nearest of a palette. Nothing
     is dithered, equal frames are not merged, and the same images give the same bytes.
@@ -160,6 +163,7 @@ def write_gif(images: Sequence[np.ndarray], path: Path | str, *, fps: float) -> 
     Args:
         images: (H, W, 3) uint8, all of one size.
         fps: frames per second; a GIF counts in hundredths of a second.
+        hold: s, how much longer the last frame stays.
 
     Raises:
         DataError: if there is no image, or they differ in shape.
@@ -168,19 +172,17 @@ def write_gif(images: Sequence[np.ndarray], path: Path | str, *, fps: float) -> 
         raise DataError("the images of an animation differ in shape or are none; expected (H, W, 3) uint8, all alike")
     if not fps > 0:
         raise OptionError(f"--fps {fps} cannot be played; choose a number above 0")
-    duration = 10 * max(2, round(100 / fps))  # ms; viewers slow down what is faster than 50 per second
+    durations = [10 * max(2, round(100 / fps))] * len(images)  # ms; viewers slow down what is above 50 per second
+    durations[-1] += 10 * round(100 * hold)
     height, width = images[0].shape[:2]
     content = BytesIO()
     content.write(b"GIF89a" + width.to_bytes(2, "little") + height.to_bytes(2, "little") + b"\x70\x00\x00")
     content.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")  # play forever
-    for image in images:
+    for image, duration in zip(images, durations, strict=True):
         for block in GifImagePlugin.getdata(quantize(image), duration=duration, include_color_table=True):
             content.write(block)
     content.write(b";")
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(target, content.getvalue())
-    return target
+    return content.getvalue()
 
 
 def quantize(image: np.ndarray) -> Image.Image:

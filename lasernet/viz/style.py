@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -11,6 +11,7 @@ import matplotlib
 from cycler import cycler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import ImageFont
 
 from lasernet.atomic import atomic_path
 from lasernet.errors import OptionError
@@ -82,6 +83,12 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
             return draw(*args, **kwargs)
 
     return wrapper
+
+
+@cache
+def pixel_font(size: int) -> ImageFont.FreeTypeFont:
+    """The type of the figures, so many pixels high, for pictures that are painted pixel by pixel."""
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -34,6 +34,12 @@ def test_equal_frames_stay_frames_and_last_as_long_as_asked(tmp_path: Path) -> N
     assert durations == [250, 250, 250]
 
 
+def test_the_last_frame_may_stay_longer(tmp_path: Path) -> None:
+    path = write_gif([np.zeros((4, 5, 3), dtype=np.uint8)] * 2, tmp_path / "a.gif", fps=10, hold=0.7)
+    with Image.open(path) as file:
+        assert [frame.info["duration"] for frame in ImageSequence.Iterator(file)] == [100, 800]
+
+
 def test_flat_colors_stay_exact_beside_thousands_of_others(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     image = rng.integers(0, 256, (80, 80, 3), dtype=np.uint8)

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -100,6 +100,21 @@ def route_messages(settings: Settings) -> None:
             say(f"{filename}:{lineno}: {category.__name__}: {message}")
 
     warnings.showwarning = show
+
+
+def progress_lines(settings: Settings | None, unit: str, scale: int = 1) -> Callable[[int, int], None] | None:
+    """A line on stderr for each tenth that is done, from calls with how many of how many; None if quiet."""
+    if settings is not None and settings.quiet:
+        return None
+    shown: dict[str, int] = {"at": -1}
+
+    def show(done: int, total: int) -> None:
+        tenth = 10 * done // max(1, total)
+        if tenth != shown["at"]:
+            shown["at"] = tenth
+            say(f"{done // scale}/{total // scale} {unit}")
+
+    return show
 
 
 class TerminalReporter:

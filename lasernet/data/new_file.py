@@ -7,7 +7,6 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,7 +29,13 @@ class Draft:
         self._closed = False
         self._disk = PatientFile(path)
         self._thread = CalmThread()
-        self.file: h5py.File = self._thread.do(partial(h5py.File, self._disk, "w", libver=LIBRARY))
+        self._opened: list[h5py.File] = []
+        try:
+            self._thread.do(self._open)
+        except BaseException:  # an interrupt stops the waiting only, and a file left open keeps the process from ending
+            self.close()
+            raise
+        self.file = self._opened[0]
 
     def do(self, work: Callable[[], T]) -> T:
         """The result of ``work``, which may touch the file.
@@ -58,8 +63,12 @@ class Draft:
             self._closed = True  # before the thread ends: an interrupt may come between
             self._thread.end()
 
+    def _open(self) -> None:
+        self._opened.append(h5py.File(self._disk, "w", libver=LIBRARY))
+
     def _close(self) -> None:
-        self.file.close()
+        for file in self._opened:
+            file.close()
         self._disk.close()
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lasernet.data.case_writer import CaseWriter
-from lasernet.data.importers import Settings, times
+from lasernet.data.importers.frames import times
+from lasernet.data.importers.tracks import Settings
 from lasernet.data.structure import REGULAR, irregularity
 from lasernet.data.track_writer import FileWriter
 from lasernet.errors import DataError

@@ -18,8 +18,9 @@ import pyarrow.compute
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from lasernet.data.importers import Settings, frame_number
+from lasernet.data.importers.frames import frame_number
 from lasernet.data.importers.grid import add_track, colors, ids_agree, name_of, place, planes, require_temperatures
+from lasernet.data.importers.tracks import Settings
 from lasernet.data.quarantine import require_regular_file
 from lasernet.data.track_writer import create_file
 from lasernet.errors import DataError

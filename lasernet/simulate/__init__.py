@@ -1,0 +1,1 @@
+"""Generators: structures and fields made from a law instead of a measurement."""

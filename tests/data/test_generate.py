@@ -1,0 +1,100 @@
+"""Generated files: whole or absent, the same for the same seed, and with everything that made them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lasernet.data import generate as module
+from lasernet.data.generate import GENERATORS, generate, recipe_of, verify_generators
+from lasernet.data.image_file import open_image_file
+from lasernet.data.verify import verify_file
+from lasernet.errors import DataError, OptionError
+from lasernet.options import options_of
+
+BUILT = [name for name, generator in GENERATORS.items() if generator.recipe is not None]
+SMALL = {"voronoi": {"size": 16, "grains": "3,6"}}  # options that make a quick set of each generator
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_a_generated_file_passes_its_checks_and_says_what_made_it(name: str, tmp_path: Path) -> None:
+    path = generate(name, tmp_path / "set.h5", n=7, seed=3, **SMALL[name])
+    assert all(check["ok"] for check in verify_file(path))
+    with open_image_file(path) as file:
+        provenance = next(iter(file.cases.values())).provenance
+    assert (provenance["generator"], provenance["n"], provenance["seed"]) == (name, 7, 3)
+    assert set(provenance["options"]) == {option.name for option in options_of(GENERATORS[name].recipe)}
+    assert provenance["options"]["grains"] == [3, 6]
+    assert {"lasernet", "numpy", "scipy"} <= set(provenance["made_with"])
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(name: str, tmp_path: Path) -> None:
+    first, again, other = (
+        generate(name, tmp_path / f"{number}.h5", n=5, seed=seed, **SMALL[name]).read_bytes()
+        for number, seed in enumerate((0, 0, 1))
+    )
+    assert first == again != other
+
+
+def test_a_longer_set_begins_with_the_shorter_whatever_the_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = generate("voronoi", tmp_path / "short.h5", n=5, **SMALL["voronoi"])
+    monkeypatch.setattr(module, "BLOCK_PIXELS", 3 * 16 * 16)
+    long = generate("voronoi", tmp_path / "long.h5", n=11, **SMALL["voronoi"])
+    with open_image_file(short) as one, open_image_file(long) as two:
+        for field in ("image", "labels", "grains"):
+            np.testing.assert_array_equal(one.cases["images"].read(field), two.cases["images"].read(field, slice(0, 5)))
+        assert two.cases["images"].periodic
+        assert len(set(two.cases["images"].groups)) == 11
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit(143), MemoryError])
+def test_an_interruption_leaves_nothing(stop: BaseException, tmp_path: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise stop
+
+    with pytest.raises(stop if isinstance(stop, type) else type(stop)):
+        generate("voronoi", tmp_path / "set.h5", n=4, progress=interrupt, **SMALL["voronoi"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_stays_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "set.h5"
+    path.write_text("mine")
+    with pytest.raises(DataError, match="exists already"):
+        generate("voronoi", path, n=2, **SMALL["voronoi"])
+    assert path.read_text() == "mine"
+    generate("voronoi", path, n=2, overwrite=True, **SMALL["voronoi"])
+    assert verify_file(path)
+
+
+def test_presets_say_how_many_and_a_number_overrules_them() -> None:
+    assert [recipe_of("voronoi", preset=name)["n"] for name in ("small", "default", "paper")] == [200, 14_000, 20_000]
+    assert recipe_of("voronoi", preset="paper", n=5)["n"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"name": "vornoi"}, "did you mean 'voronoi'"),
+        ({"name": "laser"}, "not built yet"),
+        ({"name": "flow"}, "not built yet"),
+        ({"name": "voronoi", "preset": "smal"}, "did you mean 'small'"),
+        ({"name": "voronoi", "n": 0}, "--n 0"),
+        ({"name": "voronoi", "seed": -1}, "--seed -1"),
+        ({"name": "voronoi", "sise": 4}, "did you mean 'size'"),
+        ({"name": "voronoi", "size": "x"}, "expected int"),
+    ],
+)
+def test_unknown_names_and_impossible_numbers_are_refused(arguments: dict, says: str, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=says):
+        generate(arguments.pop("name"), tmp_path / "set.h5", **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verifying_covers_every_generator_that_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(GENERATORS[name].checks is not None for name in BUILT)
+    found = {str(check["name"]).split("/")[0] for check in verify_generators()}
+    assert found == set(BUILT)

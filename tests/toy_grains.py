@@ -19,7 +19,7 @@ def outlined(labels: NDArray[np.int32]) -> NDArray[np.uint8]:
 
 
 def voronoi_images(seed: int, *, number: int, size: int = 32, grains: int = 10) -> NDArray[np.uint8]:
-    """Outlined periodic Voronoi structures of about so many grains, with some grey, (N, H, W)."""
+    """Outlined periodic Voronoi structures of about so many grains, with some gray, (N, H, W)."""
     generator = np.random.default_rng(seed)
     counts = generator.integers(grains - 2, grains + 3, number)
     images = np.stack([outlined(voronoi_labels(generator, size=size, grains=count)) for count in counts])

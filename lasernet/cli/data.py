@@ -272,7 +272,7 @@ def _track_rows(case: dict[str, Any]) -> list[list[str]]:
 
 
 def _image_rows(case: dict[str, Any]) -> list[list[str]]:
-    shape, grey, grains, groups = case["shape"], case["grey"], case["grains"], case["groups"]
+    shape, gray, grains, groups = case["shape"], case["gray"], case["grains"], case["groups"]
     pixel = "unknown" if case["pixel_size"] is None else f"{case['pixel_size']:.6g} m"
     sizes = sorted({groups["smallest"], groups["largest"]})
     known = "unknown"
@@ -283,9 +283,9 @@ def _image_rows(case: dict[str, Any]) -> list[list[str]]:
         ["pixel size", pixel],
         ["edges", "periodic" if case["periodic"] else "not periodic"],
         [
-            "mean grey",
-            f"{grey['mean']:.4g}; black {100 * grey['share_black']:.3g} %, "
-            f"white {100 * grey['share_white']:.3g} % of the pixels",
+            "mean gray",
+            f"{gray['mean']:.4g}; black {100 * gray['share_black']:.3g} %, "
+            f"white {100 * gray['share_white']:.3g} % of the pixels",
         ],
         ["grains per image", known],
         ["groups", f"{groups['count']} of {' to '.join(map(str, sizes))} images ({case['group_prefix']})"],

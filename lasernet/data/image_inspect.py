@@ -1,4 +1,4 @@
-"""What a file of image sets holds, for people: sizes, grey, grains and groups."""
+"""What a file of image sets holds, for people: sizes, gray, grains and groups."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def describe_images(path: Path) -> dict[str, object]:
 
 def describe_set(case: ImageSet) -> dict[str, object]:
     """A JSON-like summary of one set."""
-    greys = np.zeros(256, dtype=np.int64)
+    grays = np.zeros(256, dtype=np.int64)
     labels: list[int] = []
     for rows in blocks(case):
-        greys += np.bincount(case.read("image", rows).ravel(), minlength=256)
+        grays += np.bincount(case.read("image", rows).ravel(), minlength=256)
         if "labels" in case.fields:
             found = case.read("labels", rows)
             labels += [int(found.min()), int(found.max())]
-    pixels = int(greys.sum())
-    present = np.flatnonzero(greys) / 255
+    pixels = int(grays.sum())
+    present = np.flatnonzero(grays) / 255
     spans = {"image": present, "labels": labels, "grains": case.grains, "group": case.groups}
     sizes = np.unique(case.groups, return_counts=True)[1]
     return {
@@ -51,10 +51,10 @@ def describe_set(case: ImageSet) -> dict[str, object]:
         },
         "periodic": case.periodic,
         "pixel_size": case.pixel_size or None,
-        "grey": {
-            "mean": float(greys @ np.arange(256)) / (255 * pixels),
-            "share_black": int(greys[0]) / pixels,
-            "share_white": int(greys[255]) / pixels,
+        "gray": {
+            "mean": float(grays @ np.arange(256)) / (255 * pixels),
+            "share_black": int(grays[0]) / pixels,
+            "share_white": int(grays[255]) / pixels,
         },
         "grains": None if case.grains is None else _moments(case.grains),
         "groups": {"count": len(sizes), "smallest": int(sizes.min()), "largest": int(sizes.max())},

@@ -111,7 +111,7 @@ class ImageSetWriter:
         """Append a block.
 
         Args:
-            images: uint8, (n, H, W), 255 for a grey of 1.
+            images: uint8, (n, H, W), 255 for a gray of 1.
             labels: integers, (n, H, W): grain number of each pixel, 0 = no grain.
             grains: integers, (n,): number of grains; left out, counted from the labels, else not stored.
             groups: integers, (n,): group of each image; left out, each is a group of its own.

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 Batch = dict[str, Tensor]
 ITEM = np.dtype([("case", "<i4"), ("index", "<i4"), ("group", "<i4")])
-TOLERANT = 0.7  # grey above which pixels are grain when grains must be counted: about unbiased for Voronoi textures
+TOLERANT = 0.7  # gray above which pixels are grain when grains must be counted: about unbiased for Voronoi textures
 BLOCK = 1024  # images counted at once
 
 
@@ -132,11 +132,11 @@ class ImageSplit:
         return self.fetch([rows] if isinstance(rows, int) else rows)
 
     def fetch(self, rows: Sequence[int]) -> Batch:
-        """The images in ``rows`` as one batch: grey in [0, 1], (B, 1, H, W), and grains, (B,)."""
+        """The images in ``rows`` as one batch: gray in [0, 1], (B, 1, H, W), and grains, (B,)."""
         chosen = np.asarray(rows, dtype=np.int64)
-        grey = self._images(self.items[chosen])[:, None].astype(np.float32) / np.float32(255)
+        gray = self._images(self.items[chosen])[:, None].astype(np.float32) / np.float32(255)
         return {
-            "image": torch.from_numpy(grey),
+            "image": torch.from_numpy(gray),
             "grains": torch.from_numpy(self._grains(self.items[chosen])),
             "item": torch.from_numpy(chosen),
         }

@@ -60,12 +60,14 @@ def pack_weights(loop: Loop) -> bytes:
     return pack(values, {**notes, "task": config["task"], "step": str(loop.progress.step)})
 
 
-def pack_checkpoint(loop: Loop, sums: dict[str, float], items: dict[str, float]) -> dict[str, bytes]:
-    """The files of a checkpoint."""
+def pack_checkpoint(
+    loop: Loop, sums: dict[str, float], items: dict[str, float], cpu_seconds: float
+) -> dict[str, bytes]:
+    """The files of a checkpoint; sums, items and processor time are those of all processes together."""
     scaler = loop.processes.accelerator.scaler
     if scaler is not None:
         loop.progress.scaler = {k: v for k, v in scaler.state_dict().items() if isinstance(v, (int, float))}
-    progress = loop.progress.to_json() | {"sums": sums, "items": items}
+    progress = loop.progress.to_json() | {"sums": sums, "items": items, "cpu_seconds": cpu_seconds}
     files = {
         "model.safetensors": pack(loop.model.state_dict()),
         "optimizer.safetensors": pack(_optimizer_tensors(loop)),
@@ -110,7 +112,8 @@ def restore_checkpoint(loop: Loop, files: dict[str, bytes]) -> None:
         loop.run.write_metrics(loop.rows)
         if loop.best is not None:
             loop.run.write_weights(BEST, loop.best)
-    else:  # the main process restored the sums of all
+    else:  # the main process restored what all had counted
+        loop.progress.cpu_seconds = 0.0
         loop.progress.sums = dict.fromkeys(loop.progress.sums, 0.0)
         loop.progress.items = dict.fromkeys(loop.progress.items, 0.0)
 

@@ -297,6 +297,7 @@ class Loop:
         """Write a checkpoint of this very moment; only finite weights are ever saved."""
         self._clock()
         sums, items = dict(self.progress.sums), dict(self.progress.items)
+        cpu_seconds = self.processes.sum([self.progress.cpu_seconds])[0]
         if self.processes.count > 1:  # the main process keeps the sums of all
             names = sorted(sums)
             totals = self.processes.sum([sums[name] for name in names] + [items[name] for name in names])
@@ -304,7 +305,7 @@ class Loop:
             items = dict(zip(names, totals[len(names) :], strict=True))
         if self.processes.is_main:
             self._refuse_unfinite()
-            self.run.save_state(self.progress.step, pack_checkpoint(self, sums, items))
+            self.run.save_state(self.progress.step, pack_checkpoint(self, sums, items, cpu_seconds))
             self.run.write_weights(LAST, pack_weights(self))
         self.processes.wait()  # who leaves after a signal may end the others
         self._saved = time.monotonic()

@@ -11,7 +11,7 @@ from lasernet.metrics.correlations import blocks
 from lasernet.physics import grains
 from lasernet.physics.hulls import solidity
 
-STRICT, TOLERANT = 0.5, 0.7  # grey above which a pixel belongs to a grain
+STRICT, TOLERANT = 0.5, 0.7  # gray above which a pixel belongs to a grain
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class GrainShapes:
     """What is known of every grain of a set of images. Sizes and shapes are those of the strict segmentation.
 
     Attributes:
-        strict: grains of each image at grey 0.5: two that touch through a gap in their boundary count as one, (N,).
-        tolerant: grains of each image at grey 0.7, (N,).
+        strict: grains of each image at gray 0.5: two that touch through a gap in their boundary count as one, (N,).
+        tolerant: grains of each image at gray 0.7, (N,).
         image: the image of each whole grain, (G,). Whole: not cut by the border; in periodic images every grain.
         area: px, with the grain's share of the boundaries (``grains.fill_boundaries``), (G,).
         neighbors: grains with which it shares at least 2 pixel edges of that tessellation, (G,).

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lasernet.metrics import correlations
 from lasernet.metrics.grain_shapes import STRICT, GrainShapes
-from lasernet.metrics.set_descriptors import MID_GREY, Images, check_images
+from lasernet.metrics.set_descriptors import MID_GRAY, Images, check_images
 from lasernet.physics.grains import brighter
 
 LAGS = (1, 2, 4, 8, 16)  # px
@@ -33,7 +33,7 @@ def per_image(images: Images, *, periodic: bool) -> tuple[NDArray[np.float64], t
     bright = brighter(images, STRICT)
     columns = {
         "boundary_fraction": 1 - bright.mean(axis=(1, 2)),
-        "mid_grey": (brighter(images, MID_GREY[0]) & ~brighter(images, MID_GREY[1])).mean(axis=(1, 2)),
+        "mid_gray": (brighter(images, MID_GRAY[0]) & ~brighter(images, MID_GRAY[1])).mean(axis=(1, 2)),
         "chord_length": _mean_chord(bright, periodic),
         "boundary_chord_length": _mean_chord(~bright, periodic),
     }

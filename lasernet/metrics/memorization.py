@@ -22,7 +22,7 @@ class Nearest:
     """The nearest training image of each of N images; :func:`aligned` moves it on top of its image.
 
     Attributes:
-        distance: RMS difference of grey in [0, 1], (N,).
+        distance: RMS difference of gray in [0, 1], (N,).
         index: number of the training image, (N,).
         symmetry: what is to be done to it, 0 to 7, (N,).
         shift: and by how many rows and columns it is then rolled, (N, 2).
@@ -125,7 +125,7 @@ def aligned(image: Images, symmetry: int, shift: NDArray[np.int64]) -> Images:
 
 
 def area_average(images: Images) -> NDArray[np.float64]:
-    """Grey in [0, 1] averaged over the cells of a grid of 32 × 32, or of as many as a shorter side has pixels."""
+    """Gray in [0, 1] averaged over the cells of a grid of 32 × 32, or of as many as a shorter side has pixels."""
     down, across = _weights(images.shape[1]), _weights(images.shape[2])
     cells: NDArray[np.float64] = np.empty((len(images), len(down), len(across)))
     for start in range(0, len(images), CHUNK):  # in parts: float64 takes eight times the memory of the images

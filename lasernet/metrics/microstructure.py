@@ -61,7 +61,7 @@ def _kind(item: Descriptors) -> str:
 
 
 def boundary_fraction(generated: Descriptors, real: Descriptors) -> Family:
-    """Share of pixels with grey at or below 0.5, image by image."""
+    """Share of pixels with gray at or below 0.5, image by image."""
     one, other = generated.boundary_fraction, real.boundary_fraction
     return {"relative_error": distributions.relative_error(one, other), **_by_image(one, other)}
 
@@ -75,13 +75,13 @@ def _by_image(one: Numbers, other: Numbers) -> Family:
     }
 
 
-def grey(generated: Descriptors, real: Descriptors) -> Family:
-    """Grey of all pixels, and the share of it that is neither dark nor bright."""
+def gray(generated: Descriptors, real: Descriptors) -> Family:
+    """Gray of all pixels, and the share of it that is neither dark nor bright."""
     return {
-        "wasserstein": distributions.wasserstein(generated.grey, real.grey),
-        "mid_ratio": quotient(generated.mid_grey, real.mid_grey),
-        "mid": generated.mid_grey,
-        "mid_real": real.mid_grey,
+        "wasserstein": distributions.wasserstein(generated.gray, real.gray),
+        "mid_ratio": quotient(generated.mid_gray, real.mid_gray),
+        "mid": generated.mid_gray,
+        "mid_real": real.mid_gray,
     }
 
 
@@ -115,13 +115,13 @@ def chord_length(generated: Descriptors, real: Descriptors) -> Family:
 
 
 def grains_strict(generated: Descriptors, real: Descriptors) -> Family:
-    """Grains per image at grey 0.5."""
+    """Grains per image at gray 0.5."""
     one, other = generated.grains.strict, real.grains.strict
     return {"mean_error": distributions.relative_error(one, other), **_by_image(one, other)}
 
 
 def grains_tolerant(generated: Descriptors, real: Descriptors) -> Family:
-    """Grains per image at grey 0.7."""
+    """Grains per image at gray 0.7."""
     one, other = generated.grains.tolerant, real.grains.tolerant
     return {"mean_error": distributions.relative_error(one, other), **_by_image(one, other)}
 
@@ -167,7 +167,7 @@ FAMILIES: dict[str, Callable[[Descriptors, Descriptors], Family]] = {
     family.__name__: family
     for family in (
         boundary_fraction,
-        grey,
+        gray,
         two_point,
         lineal_path,
         chord_length,

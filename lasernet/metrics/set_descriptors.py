@@ -13,7 +13,7 @@ from lasernet.metrics.distributions import Distribution, quotient
 from lasernet.metrics.grain_shapes import STRICT, GrainShapes
 from lasernet.physics.grains import brighter
 
-MID_GREY = (0.25, 0.75)
+MID_GRAY = (0.25, 0.75)
 
 Images = NDArray[np.uint8]
 
@@ -25,8 +25,8 @@ class Descriptors:
     Attributes:
         shape: N, H, W.
         periodic: whether the images continue across opposite edges.
-        boundary_fraction: share of each image's pixels with grey at or below 0.5, (N,).
-        grey: distribution over all pixels, in [0, 1].
+        boundary_fraction: share of each image's pixels with gray at or below 0.5, (N,).
+        gray: distribution over all pixels, in [0, 1].
         two_point: S2 of the bright phase, (H, W).
         lineal_path: L of the phases ``grain`` and ``boundary``, (2, K) each.
         chords: their chord lengths in px, along rows and columns.
@@ -36,7 +36,7 @@ class Descriptors:
     shape: tuple[int, int, int]
     periodic: bool
     boundary_fraction: NDArray[np.float64]
-    grey: Distribution
+    gray: Distribution
     two_point: NDArray[np.float64]
     lineal_path: dict[str, NDArray[np.float64]]
     chords: dict[str, Distribution]
@@ -52,12 +52,12 @@ class Descriptors:
         check_images(images)
         bright = brighter(images, STRICT)
         phases = {"grain": bright, "boundary": ~bright}
-        grey = Distribution.from_counts(np.bincount(images.ravel(), minlength=256))
+        gray = Distribution.from_counts(np.bincount(images.ravel(), minlength=256))
         return cls(
             shape=(len(images), *images.shape[1:]),
             periodic=periodic,
             boundary_fraction=1 - bright.mean(axis=(1, 2)),
-            grey=Distribution(grey.values / 255, grey.counts),
+            gray=Distribution(gray.values / 255, gray.counts),
             two_point=correlations.two_point(bright, periodic=periodic),
             lineal_path={name: correlations.lineal_path(phase, periodic=periodic) for name, phase in phases.items()},
             chords={name: chord_lengths(phase, periodic) for name, phase in phases.items()},
@@ -65,14 +65,14 @@ class Descriptors:
         )
 
     @property
-    def mid_grey(self) -> float | None:
-        """Share of the pixels that are neither dark nor bright: grey between 0.25 and 0.75."""
-        between = (self.grey.values > MID_GREY[0]) & (self.grey.values < MID_GREY[1])
-        return quotient(float(self.grey.counts[between].sum()), float(self.grey.size))
+    def mid_gray(self) -> float | None:
+        """Share of the pixels that are neither dark nor bright: gray between 0.25 and 0.75."""
+        between = (self.gray.values > MID_GRAY[0]) & (self.gray.values < MID_GRAY[1])
+        return quotient(float(self.gray.counts[between].sum()), float(self.gray.size))
 
 
 def check_images(images: Images) -> None:
-    """Refuse what is not a set of grey images: uint8, (N, H, W)."""
+    """Refuse what is not a set of gray images: uint8, (N, H, W)."""
     if images.ndim != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
         raise DataError(
             f"images of shape {images.shape} and type {images.dtype} cannot be judged; "

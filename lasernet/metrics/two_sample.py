@@ -39,7 +39,7 @@ def two_sample_auc(
     Args:
         generated_train, real_train, generated_test, real_test: uint8, (N, H, W); no image in two of them.
         periodic: whether opposite edges meet.
-        binarize: look only at grey > 0.5.
+        binarize: look only at gray > 0.5.
 
     Returns:
         ``auc`` and its ``standard_error`` over the judged images, both None where there are too few images;

@@ -49,6 +49,9 @@ class Wgan(Model):
         "ema": 0.999,
         "clip": 0.0,
     }
+    presets: ClassVar[dict[str, dict[str, object]]] = {
+        "cpu": {"batch_size": 16, "n_critic": 2, "lr": 3e-4, "critic_lr": 3.333, "epochs": 20},  # two cores, an hour
+    }
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ SLOPE = 0.2  # of the leaky ReLU
 
 
 class DcganGenerator(nn.Module):
-    """Noise (B, 100) → grey images (B, 1, 64, 64) in [-1, 1]; 2,376,705 parameters.
+    """Noise (B, 100) → gray images (B, 1, 64, 64) in [-1, 1]; 2,376,705 parameters.
 
     A dense layer without activation gives 4 × 4 × 512; then the resolution doubles four times (nearest
     neighbor, 3 × 3 convolution with zero padding, leaky ReLU). The final tanh is taken in fp32. Doubling
@@ -45,7 +45,7 @@ class DcganGenerator(nn.Module):
 
 
 class DcganCritic(nn.Module):
-    """Grey images (B, 1, 64, 64) in [-1, 1] → scores (B,) in fp32; 2,762,689 parameters.
+    """Gray images (B, 1, 64, 64) in [-1, 1] → scores (B,) in fp32; 2,762,689 parameters.
 
     Four 4 × 4 convolutions of stride 2 with leaky ReLU, then a dense layer; neither normalization nor
     dropout, so that the score of an image does not depend on its batch, as the gradient penalty needs.

@@ -10,7 +10,7 @@ STAGES = ((32, 5), (64, 3), (64, 3), (64, 3))  # channels and kernel, each halvi
 
 
 class TwoSampleNetwork(nn.Module):
-    """Convolutional classifier of one grey image: four halvings, then the mean over space.
+    """Convolutional classifier of one gray image: four halvings, then the mean over space.
 
     The first layer has eight channels for every pixel that it merges, so that it can keep faults one pixel wide; the
     last sees 33 × 33 pixels, about eight grains of the default set. Batch normalization, unlike normalization

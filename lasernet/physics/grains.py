@@ -1,4 +1,4 @@
-"""Grains in grey images: connected bright regions, their number, areas and neighbors."""
+"""Grains in gray images: connected bright regions, their number, areas and neighbors."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def label_grains(
     """Number the grains of one image: 4-connected regions brighter than a threshold.
 
     Args:
-        image: uint8, or grey in [0, 1], (H, W); 1 inside grains, 0 between them.
-        threshold: grey in [0, 1]; only what is brighter belongs to a grain.
+        image: uint8, or gray in [0, 1], (H, W); 1 inside grains, 0 between them.
+        threshold: gray in [0, 1]; only what is brighter belongs to a grain.
         periodic: whether regions continue across opposite edges.
         smallest: px; smaller regions are no grains.
 
@@ -42,7 +42,7 @@ def count_grains(
     """Number of grains of each image, as ``label_grains`` finds them.
 
     Args:
-        images: uint8, or grey in [0, 1], (N, H, W).
+        images: uint8, or gray in [0, 1], (N, H, W).
 
     Returns:
         (N,).
@@ -59,7 +59,7 @@ def label_images(
     """Number the grains of many images, each from 1 on.
 
     Args:
-        images: uint8, or grey in [0, 1], (N, H, W).
+        images: uint8, or gray in [0, 1], (N, H, W).
 
     Returns:
         Labels (N, H, W), 0 where there is no grain, and the number of grains of each image, (N,). What the other
@@ -85,7 +85,7 @@ def label_images(
 
 
 def brighter(images: NDArray[np.generic], threshold: float) -> NDArray[np.bool_]:
-    """Where grey in [0, 1] (uint8: in 255ths) lies above a threshold."""
+    """Where gray in [0, 1] (uint8: in 255ths) lies above a threshold."""
     scale = 255 if images.dtype == np.uint8 else 1
     answer: NDArray[np.bool_] = np.asarray(images > np.float64(threshold * scale))
     return answer

@@ -21,7 +21,7 @@ class Microstructure:
     """One image of grains.
 
     Attributes:
-        image: (H, W) uint8, grey · 255; 0 on a boundary.
+        image: (H, W) uint8, gray · 255; 0 on a boundary.
         labels: (H, W) int32, the grain of each pixel: 1, 2, … in no particular order, none left out.
         grains: number of grains of which the image shows at least one pixel, so the largest label.
     """
@@ -32,7 +32,7 @@ class Microstructure:
 
 
 class VoronoiStructures:
-    """Voronoi cells of random points; grey = 1 − exp(−(e/w)²), with e the exact distance to the nearest boundary.
+    """Voronoi cells of random points; gray = 1 − exp(−(e/w)²), with e the exact distance to the nearest boundary.
 
     Pixel (i, j) is the value at the point (i + 0.5, j + 0.5).
 
@@ -48,9 +48,9 @@ class VoronoiStructures:
         *,
         size: Annotated[int, "height and width, px"] = 64,
         grains: Annotated[tuple[int, ...], "number of grains, or the lowest and highest, uniform between"] = (20, 40),
-        boundary_width: Annotated[float, "w of grey = 1 - exp(-(e/w)^2), px; e: distance to the boundary"] = 1.5,
+        boundary_width: Annotated[float, "w of gray = 1 - exp(-(e/w)^2), px; e: distance to the boundary"] = 1.5,
         periodic: Annotated[bool, "opposite edges fit together"] = True,
-        binary: Annotated[bool, "1 where grey > 0.5, else 0"] = False,
+        binary: Annotated[bool, "1 where gray > 0.5, else 0"] = False,
         lloyd_steps: Annotated[int, "move seeds to the centroids of their cells so often: even grains"] = 0,
     ) -> None:
         """Check the options.
@@ -99,12 +99,12 @@ class VoronoiStructures:
         axis = (period - self.size) / 2 + np.arange(self.size) + 0.5
         pixels = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
         distance, owner = boundary_distance(pixels, seeds, period=period)
-        grey = self.grey(distance).reshape(self.size, self.size)
+        gray = self.gray(distance).reshape(self.size, self.size)
         seen, number = np.unique(owner, return_inverse=True)
         labels = (number + 1).astype(np.int32).reshape(self.size, self.size)
-        return Microstructure(np.rint(255 * grey).astype(np.uint8), labels, len(seen))
+        return Microstructure(np.rint(255 * gray).astype(np.uint8), labels, len(seen))
 
-    def grey(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Grey in [0, 1] at a distance from the boundary, px."""
-        grey = 1 - np.exp(-((distance / self.boundary_width) ** 2))
-        return (grey > 0.5).astype(np.float64) if self.binary else grey
+    def gray(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Gray in [0, 1] at a distance from the boundary, px."""
+        gray = 1 - np.exp(-((distance / self.boundary_width) ** 2))
+        return (gray > 0.5).astype(np.float64) if self.binary else gray

@@ -113,18 +113,18 @@ def _check_corners() -> list[Check]:
 
 
 def _check_picture() -> list[Check]:
-    """Grey, labels and the wrapping of one default image."""
+    """Gray, labels and the wrapping of one default image."""
     structures = VoronoiStructures()
     seeds, period = structures.draw_seeds(np.random.default_rng(3))
     drawn = structures.render(seeds, period=period)
     axis = np.arange(structures.size) + 0.5
     pixels = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    grey = 1 - np.exp(-((all_bisectors(pixels, seeds, period) / structures.boundary_width) ** 2))
-    error = np.abs(drawn.image.ravel() / 255 - grey).max()
+    gray = 1 - np.exp(-((all_bisectors(pixels, seeds, period) / structures.boundary_width) ** 2))
+    error = np.abs(drawn.image.ravel() / 255 - gray).max()
     moved = structures.render((seeds + np.array([17, 45])) % period, period=period)
     rolled = np.roll(drawn.image, (17, 45), axis=(0, 1)).astype(int)
     return [
-        _check("image/grey", error, 0.0, 0.5 / 255 + ROUNDING),
+        _check("image/gray", error, 0.0, 0.5 / 255 + ROUNDING),
         _check("image/moved seeds move the image", np.abs(moved.image - rolled).max(), 0.0, 1.0),
         _check("image/grains", drawn.grains, len(seeds), 0.0),
         _check("image/labels", len(np.unique(drawn.labels)), len(seeds), 0.0),

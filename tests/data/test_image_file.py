@@ -24,7 +24,7 @@ COUNT, SIZE = 11, (40, 56)
 
 
 def textures(count=COUNT, size=SIZE, seed=0):
-    """Images whose grey is made of their labels, and the labels, some pixels of which belong to no grain."""
+    """Images whose gray is made of their labels, and the labels, some pixels of which belong to no grain."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 7, (count, size[0] // 8, size[1] // 8)).repeat(8, axis=1).repeat(8, axis=2)
     return (labels * 30 + rng.integers(0, 20, labels.shape)).astype(np.uint8), labels.astype(np.int32)

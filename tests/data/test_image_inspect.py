@@ -32,7 +32,7 @@ def test_a_description_is_json_and_has_units_and_ranges(tmp_path):
     assert case["shape"] == {"images": 4, "height": 2, "width": 4}
     assert case["fields"]["image"] == {"dtype": "uint8", "shape": [4, 2, 4], "unit": "1", "range": [0.0, 1.0]}
     assert case["fields"]["labels"]["range"] == [0, 2]
-    assert case["grey"] == {"mean": pytest.approx(0.35), "share_black": 0.25, "share_white": 0.25}
+    assert case["gray"] == {"mean": pytest.approx(0.35), "share_black": 0.25, "share_white": 0.25}
     assert case["grains"] == {"mean": 2.0, "std": 0.0, "lowest": 2, "highest": 2}
     assert case["groups"] == {"count": 2, "smallest": 1, "largest": 3}
     assert (case["periodic"], case["pixel_size"], case["provenance"]) == (True, 2e-6, {"a": 1})

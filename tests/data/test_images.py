@@ -1,4 +1,4 @@
-"""Image sets as items: groups stay whole, batches are grey in [0, 1], grains are stored or counted."""
+"""Image sets as items: groups stay whole, batches are gray in [0, 1], grains are stored or counted."""
 
 import multiprocessing
 from collections import Counter
@@ -36,7 +36,7 @@ def plain(tmp_path):
     return make(tmp_path / "a.h5", grains=np.arange(28) + 5)
 
 
-def test_a_batch_is_grey_between_0_and_1(plain):
+def test_a_batch_is_gray_between_0_and_1(plain):
     path, images = plain
     split = ImageData([path]).split("train")
     batch = split.fetch([3, 0, 3])

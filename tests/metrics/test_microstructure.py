@@ -54,7 +54,7 @@ def test_the_numbers_are_what_they_say(real: np.ndarray, other: np.ndarray) -> N
     assert answer["boundary_fraction"]["spread_ratio"] == pytest.approx(dark.std() / dark_real.std())
     assert answer["boundary_fraction"]["ks"] == pytest.approx(stats.ks_2samp(dark, dark_real).statistic)
     wanted = stats.wasserstein_distance(other.ravel() / 255, real.ravel() / 255)
-    assert answer["grey"]["wasserstein"] == pytest.approx(wanted)
+    assert answer["gray"]["wasserstein"] == pytest.approx(wanted)
     for name, threshold in (("grains_strict", 0.5), ("grains_tolerant", 0.7)):
         one, two = (count_grains(images, threshold=threshold, periodic=True) for images in (other, real))
         assert answer[name]["mean_error"] == pytest.approx(one.mean() / two.mean() - 1)
@@ -166,7 +166,7 @@ def test_image_descriptors_average_to_those_of_the_set(real: np.ndarray) -> None
         mean = dict(zip(names, vectors.mean(axis=0), strict=True))
         whole = Descriptors.of(real, periodic=periodic)
         assert mean["boundary_fraction"] == pytest.approx(whole.boundary_fraction.mean())
-        assert mean["mid_grey"] == pytest.approx(whole.mid_grey)
+        assert mean["mid_gray"] == pytest.approx(whole.mid_gray)
         assert mean["grains_strict"] == pytest.approx(whole.grains.strict.mean())
         assert mean["grains_tolerant"] == pytest.approx(whole.grains.tolerant.mean())
         for lag in (1, 2, 4, 8, 16):

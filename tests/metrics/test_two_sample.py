@@ -64,7 +64,7 @@ def test_another_brightness_is_told_apart():
     assert judged(textures(600, 0) // 2, textures(600, 1))["auc"] > 0.95
 
 
-def test_binarized_images_hide_what_only_grey_shows():
+def test_binarized_images_hide_what_only_gray_shows():
     generated, real = textures(400, 0), textures(400, 1)
     contrast = np.where(generated > 127, 255, 0).astype(np.uint8)
     assert judged(contrast, real)["auc"] > 0.95

@@ -34,7 +34,7 @@ def test_networks_have_the_published_number_of_parameters() -> None:
     assert count_parameters(DcganCritic()) == 2_762_689
 
 
-def test_images_are_grey_values_in_range_and_scores_one_per_image() -> None:
+def test_images_are_gray_values_in_range_and_scores_one_per_image() -> None:
     images = DcganGenerator()(10 * torch.randn(3, 100))
     assert images.shape == (3, 1, 64, 64)
     assert images.abs().max() <= 1

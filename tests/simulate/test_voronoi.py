@@ -19,7 +19,7 @@ def test_the_generator_keeps_its_exact_references(checks: list[dict[str, object]
 
 def test_the_references_cover_statistics_pixels_and_triple_points(checks: list[dict[str, object]]) -> None:
     names = " ".join(str(check["name"]) for check in checks)
-    for part in ("sides/mean", "sides/variance", "area/variance", "linear intercept", "triple points", "image/grey"):
+    for part in ("sides/mean", "sides/variance", "area/variance", "linear intercept", "triple points", "image/gray"):
         assert f"{part}" in names
     assert all(set(check) == {"name", "value", "reference", "tolerance", "ok"} for check in checks)
 
@@ -30,14 +30,14 @@ def pixels(size: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("grains", [1, 2, 25])
-def test_grey_follows_the_distance_to_the_boundary(grains: int) -> None:
+def test_gray_follows_the_distance_to_the_boundary(grains: int) -> None:
     structures = VoronoiStructures(size=20, grains=(grains,), boundary_width=2.0)
     seeds, period = structures.draw_seeds(np.random.default_rng(0))
-    grey = 1 - np.exp(-((all_bisectors(pixels(20), seeds, period) / 2) ** 2))
+    gray = 1 - np.exp(-((all_bisectors(pixels(20), seeds, period) / 2) ** 2))
     drawn = structures.render(seeds, period=period)
-    assert np.abs(drawn.image.ravel() - 255 * grey).max() <= 0.5 + 1e-6
+    assert np.abs(drawn.image.ravel() - 255 * gray).max() <= 0.5 + 1e-6
     binary = VoronoiStructures(size=20, grains=(grains,), boundary_width=2.0, binary=True)
-    np.testing.assert_array_equal(binary.render(seeds, period=period).image.ravel(), 255 * (grey > 0.5))
+    np.testing.assert_array_equal(binary.render(seeds, period=period).image.ravel(), 255 * (gray > 0.5))
 
 
 def test_moved_seeds_move_a_periodic_image() -> None:

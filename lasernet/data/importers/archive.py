@@ -46,7 +46,7 @@ class Limits:
 
     Attributes:
         total, harmless: bytes, as they come out.
-        ratio: bytes out per byte of the archive read so far; text and grey images stay below 50.
+        ratio: bytes out per byte of the archive read so far; text and gray images stay below 50.
     """
 
     members: int = 1_000_000

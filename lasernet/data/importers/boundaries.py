@@ -32,7 +32,7 @@ class BoundaryOptions:
         patch: cells, side of the squares cut out.
         stride: cells between patches of one slice; left out, they touch.
         magnify: pixels per cell.
-        boundary_width: px of the magnified image, w of grey = 1 − exp(−(e/w)²).
+        boundary_width: px of the magnified image, w of gray = 1 − exp(−(e/w)²).
         smooth: cells, standard deviation of the neighborhood whose most weighty grain a pixel takes, which rounds the
             steps of the grid and swallows specks; 0 keeps every cell.
         solidified: share of a patch's cells that must have been molten and solid again.
@@ -218,11 +218,11 @@ def _cut(track: _Grains, position: int, options: BoundaryOptions) -> tuple[NDArr
         large = labels.repeat(options.magnify, axis=0).repeat(options.magnify, axis=1)
         if options.smooth:
             large = smooth_labels(large, options.smooth * options.magnify)
-        grey = np.rint(255 * boundary_grey(large, options.boundary_width)).astype(np.uint8)
+        gray = np.rint(255 * boundary_gray(large, options.boundary_width)).astype(np.uint8)
         for place, (row, column) in enumerate(corners):
             top, left = row * options.magnify, column * options.magnify
             window = (slice(top, top + size), slice(left, left + size))
-            images[place] = grey[window]
+            images[place] = gray[window]
             cut[place] = np.unique(large[window], return_inverse=True)[1].reshape(size, size) + 1
     return images, cut
 
@@ -273,7 +273,7 @@ def smooth_labels(labels: NDArray[np.int32], sigma: float) -> NDArray[np.int32]:
     return result
 
 
-def boundary_grey(labels: NDArray[np.int32], width: float) -> NDArray[np.float64]:
+def boundary_gray(labels: NDArray[np.int32], width: float) -> NDArray[np.float64]:
     """1 − exp(−(e/width)²) with e the exact distance from a pixel's center to the nearest edge between two grains.
 
     Args:
@@ -290,5 +290,5 @@ def boundary_grey(labels: NDArray[np.int32], width: float) -> NDArray[np.float64
     if edge.all():
         return np.ones(labels.shape)
     distance = distance_transform_edt(edge)[1::2, 1::2] / 2
-    grey: NDArray[np.float64] = 1 - np.exp(-((distance / width) ** 2))
-    return grey
+    gray: NDArray[np.float64] = 1 - np.exp(-((distance / width) ** 2))
+    return gray

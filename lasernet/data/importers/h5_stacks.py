@@ -166,7 +166,7 @@ def _extent(dataset: h5py.Dataset, what: str) -> tuple[float, float]:
         values = dataset[first : first + step]
         low, high = min(low, float(values.min())), max(high, float(values.max()))
         if not (np.isfinite(values.min()) and np.isfinite(values.max())):
-            raise Refused(f"{what} holds values that are not finite; expected grey values; repair it")
+            raise Refused(f"{what} holds values that are not finite; expected gray values; repair it")
     return low, high
 
 

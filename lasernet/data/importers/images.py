@@ -1,4 +1,4 @@
-"""Image sets from pictures, arrays and HDF5 stacks: one grey scale for all, cut into patches where asked."""
+"""Image sets from pictures, arrays and HDF5 stacks: one gray scale for all, cut into patches where asked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lasernet.data.image_writer import ImageSetWriter
-from lasernet.data.importers.stacks import Array, Stack, as_stacks, grey_range
+from lasernet.data.importers.stacks import Array, Stack, as_stacks, gray_range
 from lasernet.errors import DataError, OptionError
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def import_images(
         DataError: names the file and what is wrong with it.
     """
     stacks = as_stacks(_arrays(format, files, options.key), image_axis=options.image_axis, numpy_order=format == "npy")
-    black, white = grey_range([stack.array for stack in stacks], options.value_range)
+    black, white = gray_range([stack.array for stack in stacks], options.value_range)
     height, width = _require_sizes(stacks, options)
     provenance = {
         "importer": format,
@@ -113,9 +113,9 @@ def import_images(
         for done, stack in enumerate(stacks):
             for block in stack.blocks():
                 for image in block if options.patch else [block]:
-                    grey = _bytes(image if image.ndim == 3 else image[None], black, white, options)
-                    cut = grey if options.patch is None else _patches(grey[0], options.patch, options.stride)
-                    writer.write(cut, groups=groups.of(stack, len(grey), len(cut)))
+                    gray = _bytes(image if image.ndim == 3 else image[None], black, white, options)
+                    cut = gray if options.patch is None else _patches(gray[0], options.patch, options.stride)
+                    writer.write(cut, groups=groups.of(stack, len(gray), len(cut)))
             if progress:
                 progress(done + 1, len(stacks))
 
@@ -176,13 +176,13 @@ def _require_sizes(stacks: Sequence[Stack], options: ImageOptions) -> tuple[int,
 
 
 def _bytes(values: NDArray[Any], black: float, white: float, options: ImageOptions) -> NDArray[np.uint8]:
-    """Grey bytes of raw images (n, H, W), shrunk before they are rounded."""
-    grey: NDArray[Any] = values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
-    grey -= black
-    grey *= 255 / (white - black)
+    """Gray bytes of raw images (n, H, W), shrunk before they are rounded."""
+    gray: NDArray[Any] = values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
+    gray -= black
+    gray *= 255 / (white - black)
     if options.shrink > 1:
-        grey = shrink_images(grey, options.shrink)
-    result: NDArray[np.uint8] = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+        gray = shrink_images(gray, options.shrink)
+    result: NDArray[np.uint8] = np.clip(np.rint(gray), 0, 255).astype(np.uint8)
     return 255 - result if options.invert else result
 
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 FORMATS = ("PNG", "TIFF")
 MOST_PAGES = 100_000
 REDUCED = 254  # TIFF tag whose lowest bit marks a smaller copy of another page
-GREY = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N", "I", "F")
+GRAY = ("1", "L", "I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 COLORED = ("LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 ROWS = 1 << 22  # values of an array looked at together
 
@@ -71,7 +71,7 @@ def _read_page(path: Path, page: int, index: tuple[slice, ...]) -> NDArray[Any]:
 
 
 def _decode(path: Path, page: int) -> tuple[NDArray[Any], int, str, bool]:
-    """Grey values of a page, the number of pages, the mode, and whether the page is a smaller copy of another."""
+    """Gray values of a page, the number of pages, the mode, and whether the page is a smaller copy of another."""
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise DataError("Pillow is set to accept truncated pictures; expected it not to; reset LOAD_TRUNCATED_IMAGES")
     try:
@@ -86,7 +86,7 @@ def _decode(path: Path, page: int) -> tuple[NDArray[Any], int, str, bool]:
                 tags = getattr(picture, "tag_v2", {})
                 copy = bool(int(tags.get(REDUCED, 0)) & 1) if count > 1 else False
                 picture.load()
-                return _grey(picture, path.name), count, picture.mode, copy
+                return _gray(picture, path.name), count, picture.mode, copy
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -100,18 +100,18 @@ def _decode(path: Path, page: int) -> tuple[NDArray[Any], int, str, bool]:
         ) from None
 
 
-def _grey(picture: Image.Image, name: str) -> NDArray[Any]:
-    """Grey values of a loaded picture in their own type; colors as their luminance (ITU-R BT.601)."""
+def _gray(picture: Image.Image, name: str) -> NDArray[Any]:
+    """Gray values of a loaded picture in their own type; colors as their luminance (ITU-R BT.601)."""
     mode = picture.mode
     if mode == "1":
         return np.asarray(picture.convert("L"))
-    if mode in GREY:
+    if mode in GRAY:
         return np.asarray(picture)
     if mode not in COLORED:
-        raise DataError(f"{name} is a picture of mode {mode}; expected grey or RGB; convert it")
+        raise DataError(f"{name} is a picture of mode {mode}; expected gray or RGB; convert it")
     if mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
         if np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
-            raise DataError(f"{name} has transparent pixels; expected a grey value everywhere; flatten the picture")
+            raise DataError(f"{name} has transparent pixels; expected a gray value everywhere; flatten the picture")
         picture = picture.convert("RGBA").convert("RGB")
     return np.asarray(picture.convert("RGB").convert("L"))
 
@@ -156,5 +156,5 @@ def _described(name: str, path: Path, values: NDArray[Any], read: Any) -> Array:
         part = np.asarray(flat[first : first + step])
         low, high = min(low, float(part.min())), max(high, float(part.max()))
         if not np.isfinite(part).all():
-            raise DataError(f"{name} holds values that are not finite; expected grey values; repair it")
+            raise DataError(f"{name} holds values that are not finite; expected gray values; repair it")
     return Array(name, path, values.shape, values.dtype, low, high, read)

@@ -1,4 +1,4 @@
-"""Arrays of any source as stacks of grey images: which axis numbers them, and which values are black and white."""
+"""Arrays of any source as stacks of gray images: which axis numbers them, and which values are black and white."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _stack(array: Array, chosen: str) -> Stack:
     return Stack(array, axis, array.shape[axis], height, width)
 
 
-def grey_range(arrays: Sequence[Array], given: tuple[float, float] | None = None) -> tuple[float, float]:
+def gray_range(arrays: Sequence[Array], given: tuple[float, float] | None = None) -> tuple[float, float]:
     """The values that are black and white, one pair for all arrays together.
 
     Whole numbers of 0 and 1 alone are black and white. Else 8 bits go from 0 to 255 and 16 bits from 0 to 65535; wider
@@ -143,7 +143,7 @@ def grey_range(arrays: Sequence[Array], given: tuple[float, float] | None = None
     for array, value, outside in ((lowest, low, low < black - slack), (highest, high, high > white + slack)):
         if outside:
             raise DataError(
-                f"{array.name} holds the value {value:.6g}; expected grey values from {black:g} to {white:g} in all "
+                f"{array.name} holds the value {value:.6g}; expected gray values from {black:g} to {white:g} in all "
                 "files; say otherwise with --value-range LOW,HIGH"
             )
     log.info("values from %g (black) to %g (white); found: %g to %g", black, white, low, high)
@@ -156,7 +156,7 @@ def _kind(arrays: Sequence[Array]) -> str:
         odd = next(array for array in arrays if array.dtype != arrays[0].dtype)
         raise DataError(
             f"{arrays[0].name} holds {arrays[0].dtype}, {odd.name} {odd.dtype}; expected one type of values in all "
-            "files, so that grey means the same; say --value-range LOW,HIGH, or import them apart"
+            "files, so that gray means the same; say --value-range LOW,HIGH, or import them apart"
         )
     return kinds.pop()
 
@@ -166,7 +166,7 @@ def _float_range(low: float, high: float) -> tuple[float, float]:
         return (0.0, 1.0) if low >= -ROUNDED else (-1.0, 1.0)
     if high < 16:
         raise DataError(
-            f"the values run from {low:.6g} to {high:.6g}; expected grey in [0, 1], [-1, 1] or [0, 255]; say which is "
+            f"the values run from {low:.6g} to {high:.6g}; expected gray in [0, 1], [-1, 1] or [0, 255]; say which is "
             "black and which white with --value-range LOW,HIGH"
         )
     return 0.0, 255.0

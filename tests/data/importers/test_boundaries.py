@@ -9,22 +9,22 @@ from conftest import write_track
 
 from lasernet.data.image_file import open_image_file
 from lasernet.data.importers import import_source
-from lasernet.data.importers.boundaries import boundary_grey, smooth_labels
+from lasernet.data.importers.boundaries import boundary_gray, smooth_labels
 from lasernet.data.layout import open_file
 from lasernet.errors import DataError, LasernetError, OptionError
 
 SMALL = {"format": "boundaries", "plane": "xy", "patch": 4, "stride": 1, "solidified": 0.9}
 
 
-def test_grey_follows_the_distance_to_a_straight_boundary() -> None:
+def test_gray_follows_the_distance_to_a_straight_boundary() -> None:
     labels = np.ones((6, 20), np.int32)
     labels[:, 7:] = 2
     distance = np.abs(np.arange(20) + 0.5 - 7)
     expected = np.broadcast_to(1 - np.exp(-((distance / 1.5) ** 2)), (6, 20))
-    assert np.allclose(boundary_grey(labels, 1.5), expected, atol=1e-12)
+    assert np.allclose(boundary_gray(labels, 1.5), expected, atol=1e-12)
 
 
-def test_grey_is_exact_against_every_edge_of_random_grains() -> None:
+def test_gray_is_exact_against_every_edge_of_random_grains() -> None:
     labels = np.random.default_rng(0).integers(1, 4, (9, 11)).astype(np.int32).repeat(2, 0)
     rows, columns = np.indices(labels.shape) + 0.5
     nearest = np.full(labels.shape, np.inf)
@@ -33,13 +33,13 @@ def test_grey_is_exact_against_every_edge_of_random_grains() -> None:
             nearest = np.minimum(nearest, np.hypot(np.maximum(np.abs(rows - r - 0.5) - 0.5, 0), columns - c - 1))
         if r + 1 < labels.shape[0] and labels[r + 1, c] != value:
             nearest = np.minimum(nearest, np.hypot(rows - r - 1, np.maximum(np.abs(columns - c - 0.5) - 0.5, 0)))
-    assert np.allclose(boundary_grey(labels, 2.0), 1 - np.exp(-((nearest / 2) ** 2)), atol=1e-12)
+    assert np.allclose(boundary_gray(labels, 2.0), 1 - np.exp(-((nearest / 2) ** 2)), atol=1e-12)
 
 
 def test_the_edge_of_the_melt_is_no_boundary() -> None:
     labels = np.zeros((5, 8), np.int32)
     labels[:, 3:] = 1
-    assert (boundary_grey(labels, 1.5) == 1).all()
+    assert (boundary_gray(labels, 1.5) == 1).all()
 
 
 def test_smoothing_moves_no_straight_boundary_and_swallows_specks() -> None:

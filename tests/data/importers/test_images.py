@@ -1,4 +1,4 @@
-"""Images of foreign formats: every image arrives once, in order, on one grey scale; what is unsound gives one error."""
+"""Images of foreign formats: every image arrives once, in order, on one gray scale; what is unsound gives one error."""
 
 import os
 import zipfile

@@ -145,12 +145,36 @@ def microstructures() -> str:
     )
 
 
+def wgan_step() -> str:
+    """Cost of a training step of the published networks, as a ratio to a plain port."""
+    found = load("wgan_step")
+    rows: list[dict[str, object]] = []
+    for variant in dict.fromkeys(one["variant"] for one in found["rows"]):
+        row: dict[str, object] = {"variant": variant}
+        for one in (one for one in found["rows"] if one["variant"] == variant):
+            low, high = one["cpu_range"]
+            row[f"n_critic {one['n_critic']}, CPU s"] = f"{one['cpu_seconds']:.1f}"
+            row[f"n_critic {one['n_critic']}, ratio"] = f"{one['cpu_ratio']:.2f} [{low:.2f}, {high:.2f}]"
+        row["peak above the model, MiB"] = f"{found['peak_bytes'][variant] / 2**20:.0f}"
+        rows.append(row)
+    kept = {name: sum(parts.values()) / 2**20 for name, parts in found["kept_bytes"].items()}
+    halves = {name: f"{kept[name]:.0f} → {kept[f'{name}, bf16']:.0f}" for name in ("port, channels_last", "lasernet")}
+    saved = "; ".join(f"{name} {text}" for name, text in halves.items())
+    return (
+        f"{markdown_table(rows, dict.fromkeys(rows[0], str))}\n\nMedians of {found['rows'][0]['rounds']} interleaved "
+        f"rounds [range], batch {found['batch']}, {found['threads']} thread. bf16: {found['bf16']}; what the backward "
+        f"passes keep shrinks with it, in MiB: {saved}. `{found['command']}`, commit {found['commit'][:10]}, "
+        f"{found['machine']} ({found['processor']['name']})."
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "errors": errors,
     "skills": skills,
     "faults": faults,
     "slices": slices,
     "microstructures": microstructures,
+    "wgan_step": wgan_step,
 }
 
 

@@ -75,8 +75,9 @@ def sample(
         list[str] | None, typer.Option("--data", metavar="F.h5", help="Other HDF5 files than the run's own.")
     ] = None,
     split: Annotated[
-        Literal["train", "val", "test"], typer.Option("--split", help="Items that a predictive model answers.")
-    ] = "test",
+        Literal["train", "val", "test"] | None,
+        typer.Option("--split", help="Items that a predictive model answers. [test]"),
+    ] = None,
     item: Annotated[
         int | None, typer.Option("--item", metavar="K", help="One item by its number in the split.")
     ] = None,

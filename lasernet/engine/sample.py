@@ -39,7 +39,7 @@ def sample(
     *,
     n: int = 64,
     data: str | Path | Sequence[str | Path] = (),
-    split: str = "test",
+    split: str | None = None,
     item: int | None = None,
     out: Path | str | None = None,
     seed: int | None = None,
@@ -75,5 +75,5 @@ def sample(
     target = Path(out) if out is not None else None
     if target is None and loaded.run.path == bundled_run(loaded.run.model_name):
         target = Path(f"{loaded.run.model_name}-samples.h5")  # never into the package
-    request = Request(n=n, split=split, item=item, out=target, seed=seed, options=own)
+    request = Request(n=n, data=bool(given), split=split, item=item, out=target, seed=seed, options=own)
     return loaded.task.sample(loaded, open_own_data, loaded.run.path, request)

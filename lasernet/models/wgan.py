@@ -25,7 +25,8 @@ QUANTILES = 1001  # of the grain numbers of the training images, kept to draw fr
 MARGIN = 2 * CELL  # pixels cut off around an image that must not be periodic
 VALIDATION_DRAWS = 500
 BATCH = 50  # images at a time where nothing is learned
-FILM_SEED, VALIDATION_SEED = 1 << 40, 1 << 41  # far from the seeds that a user gives
+FILM_SEED, VALIDATION_SEED = 1 << 60, 1 << 61  # far from the seeds that a user gives
+REQUESTS = 1  # stream of the random numbers that choose how many grains a draw is asked for
 
 
 @register_model("wgan")
@@ -172,7 +173,7 @@ class Wgan(Model):
         self._check(grains, height, width, periodic=periodic)
         areas = height * width / (self.height * self.width)
         if grains is None:
-            places = (uniform(seeds + FILM_SEED, 1)[:, 0] * (QUANTILES - 1)).round().long()
+            places = (uniform(seeds, 1, stream=REQUESTS)[:, 0] * (QUANTILES - 1)).round().long()
             density = self.grains.cpu()[places]
         else:
             density = torch.full((len(seeds),), grains / areas)

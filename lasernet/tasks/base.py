@@ -54,14 +54,17 @@ class Request:
 
     Attributes:
         n: how many items.
-        split, item: which items a predictive model answers; ``item`` is one by its number.
+        data: whether other data than the run's own were named.
+        split, item: which items a predictive model answers (the test split where none is named); ``item`` is one by
+            its number.
         out: where to, None for the default place in the run directory.
         seed: of the draws of a generative model.
         options: further options of a generative model's ``sample``.
     """
 
     n: int = 64
-    split: str = "test"
+    data: bool = False
+    split: str | None = None
     item: int | None = None
     out: Path | None = None
     seed: int | None = None

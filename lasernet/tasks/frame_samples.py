@@ -22,8 +22,9 @@ def sample(run: Answering, open: Callable[[], FrameData], folder: Path, request:
         raise OptionError(f"--seed {request.seed}: this model predicts, it draws nothing; leave --seed out")
     if request.options:
         raise OptionError(f"--{next(iter(request.options))}: this model predicts, it has no sampling options")
-    split = open().split(request.split)
-    rows = _rows(len(split), request.n, request.item, request.split)
+    name = request.split or "test"
+    split = open().split(name)
+    rows = _rows(len(split), request.n, request.item, name)
     target = request.out if request.out is not None else folder / "samples.h5"
     if target.suffix in (".h5", ".hdf5"):
         return write_samples(run, split, rows, target, overwrite=request.out is None)

@@ -23,8 +23,9 @@ def sample(run: Answering, open: Callable[[], ImageData], folder: Path, request:
 
     The data set is not opened: a model that draws needs none.
     """
-    if request.item is not None:
-        raise OptionError(f"--item {request.item}: this model draws, it answers no items; leave --item out")
+    for name, value in (("item", request.item), ("split", request.split), ("data", request.data or None)):
+        if value is not None:
+            raise OptionError(f"--{name}: this model draws from noise, it answers no items; leave it out")
     target = request.out if request.out is not None else folder / "samples.h5"
     suffix = target.suffix.lower()
     if suffix not in (".h5", ".hdf5", ".png", ".npy", ""):
@@ -34,7 +35,8 @@ def sample(run: Answering, open: Callable[[], ImageData], folder: Path, request:
     seed = request.seed or 0
     images, grains = draw(run.model, request.n, first=seed << 20, **request.options)
     if suffix in (".h5", ".hdf5"):
-        notes: dict[str, Any] = {"drawn_by": run.run.model_name, "seed": seed, "options": dict(request.options)}
+        asked = {name: value for name, value in request.options.items() if value is not None}
+        notes: dict[str, Any] = {"drawn_by": run.run.model_name, "seed": seed, "options": asked}
         notes["grains_asked_for"] = [float(grains.min()), float(grains.max())]
         periodic = request.options.get("periodic")
         periodic = run.model.periodic if periodic is None else bool(periodic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +20,13 @@ from lasernet.metrics.microstructure import Descriptors, compare, per_image
 from lasernet.metrics.two_sample import two_sample_auc
 from lasernet.tasks.base import Answering
 
+log = logging.getLogger(__name__)
+
 CLASSIFIED = 5000  # images of each side on which the classifier is trained
 AUDITED = 200  # draws whose nearest training image is looked for
-SCORE_SEEDS = {"train": 1 << 32, "val": 2 << 32, "test": 3 << 32, "all": 4 << 32}  # of the first draw of each split
+SCORE_SEEDS = {"train": 1 << 50, "val": 2 << 50, "test": 3 << 50, "all": 4 << 50}  # of the first draw of each split
 FLOOR_SPLIT = {"test": "val", "val": "train", "train": "val"}  # where the other real images come from
+HELD_OUT = ("val", "test")
 FLOOR = "real"  # the label of the floor among the baselines
 SMALLER_IS_BETTER = ("wasserstein", "ks", "rms_error", "relative_error", "mean_error", "mean_abs_error")
 
@@ -70,22 +74,27 @@ def judge(
 ) -> SetScores:
     """Draw as many images as a split holds and compare the two sets; the floor compares real with real.
 
-    The classifier learns from training images and draws of their own, and is judged on the split and its draws.
+    The classifier learns from training images and draws of their own, and is judged on the split and its draws; it
+    and the audit for copies are for held-out splits only.
     """
     chosen = data.split(split)
     if not len(chosen):
         raise OptionError(f"--split {split}: it holds no images; choose another, or give more with --split-ratio")
     periodic, real, train = data.periodic, chosen.images(), data.split("train").images()
+    log.info("drawing %d images and measuring them", len(real))
     drawn, requested = draw(run.model, len(real), first=SCORE_SEEDS[split])
-    extra = draw(run.model, min(CLASSIFIED, len(train)), first=SCORE_SEEDS[split] + len(real))[0]
     described = Descriptors.of(real, periodic=periodic)
     features = per_image(real, periodic=periodic)[0]
     scores: dict[str, dict[str, Any]] = compare(
         Descriptors.of(drawn, periodic=periodic), described, requested=requested
     )
     scores["descriptor_space"] = descriptor_space(per_image(drawn, periodic=periodic)[0], features)
-    scores["two_sample"] = two_sample_auc(extra, train[:CLASSIFIED], drawn, real, periodic=periodic)
-    scores["memorization"] = memorization(drawn[:AUDITED], train, real[:AUDITED])[0]
+    if split in HELD_OUT:  # else the classifier would be asked about images that it learned from
+        log.info("training the classifier that tells real images from draws")
+        extra = draw(run.model, min(CLASSIFIED, len(train)), first=SCORE_SEEDS[split] + len(real))[0]
+        scores["two_sample"] = two_sample_auc(extra, train[:CLASSIFIED], drawn, real, periodic=periodic)
+        log.info("looking for the training images nearest to %d draws", min(AUDITED, len(drawn)))
+        scores["memorization"] = memorization(drawn[:AUDITED], train, real[:AUDITED])[0]
     floor = _floor(data, split, described, features)
     if floor is not None:
         for name in ("coverage", "recall"):

@@ -13,6 +13,14 @@ def test_a_row_depends_on_its_seed_alone() -> None:
     assert not torch.equal(rows[0], rows[2])
 
 
+def test_all_bits_of_a_seed_count_and_streams_differ() -> None:
+    seeds = torch.tensor([5, 5 + (1 << 32), 5 + (1 << 60)])
+    for draw in (normal, uniform):
+        rows = draw(seeds, 4)
+        assert len({tuple(row.tolist()) for row in rows}) == 3
+    assert not torch.equal(uniform(seeds, 4), uniform(seeds, 4, stream=1))
+
+
 def test_the_global_random_state_is_left_alone() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)

@@ -60,8 +60,9 @@ class Wgan(Model):
         spec: Mapping[str, Mapping[str, Any]],
         arch: Annotated[Literal["fcn", "dcgan"], "fully convolutional, or the published networks for 64 x 64"] = "fcn",
         head: Annotated[
-            Literal["walls", "pixels"], "of fcn: walls between the regions of a partition, or gray values"
-        ] = "walls",
+            Literal["cells", "walls", "pixels"],
+            "of fcn: walls between the cells of a power diagram, walls of a free partition, or gray values",
+        ] = "cells",
         channels: Annotated[int, "width of the fcn generator"] = 96,
         critic_channels: Annotated[int, "width of the fcn critic's first layer"] = 32,
         labels: Annotated[int, "order parameters of the walls head"] = 16,

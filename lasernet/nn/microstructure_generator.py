@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lasernet.nn.cells import PARAMETERS, Cells
 from lasernet.nn.partition import Walls
 from lasernet.nn.periodic import wrap
 from lasernet.nn.resample import upsample
@@ -20,25 +21,29 @@ CELL = 8  # pixels per site of the coarse noise
 class MicrostructureGenerator(nn.Module):
     """Noise and a condition → gray images (B, 1, H, W) in [0, 1], periodic, H and W multiples of 8.
 
-    Convolutions with circular padding at one eighth, one quarter and half of the resolution. What they give is
-    either the order parameters of a partition into grains, whose walls are drawn (``walls``), or gray values
-    (``pixels``).
+    Convolutions with circular padding at one eighth, one quarter and, but for ``cells``, half of the resolution.
+    What they give are the cells of a generalized power diagram (``cells``) or the order parameters of a partition
+    (``walls``), whose walls are drawn, or gray values (``pixels``).
 
     Args:
         channels: at the coarse resolutions.
         labels: order parameters of the ``walls`` head.
     """
 
-    def __init__(self, channels: int, labels: int, head: Literal["walls", "pixels"]) -> None:
+    def __init__(self, channels: int, labels: int, head: Literal["cells", "walls", "pixels"]) -> None:
         super().__init__()
         c = channels
         self.entry = PeriodicConv(COARSE + GLOBAL + 1, c)
         self.coarse = nn.ModuleList(PeriodicConv(c, c) for _ in range(4))
         self.middle = nn.ModuleList([PeriodicConv(c + FINE, c), PeriodicConv(c, c // 3 * 2)])
+        self.head = head
+        self.drawing: nn.Module = nn.Sigmoid()
+        if head == "cells":
+            self.fields, self.drawing = PeriodicConv(c // 3 * 2, PARAMETERS), Cells()
+            return
         self.fine = PeriodicConv(c // 3 * 2, c // 2)
-        self.walls: Walls | None = None
         if head == "walls":
-            self.fields, self.walls = PeriodicConv(c // 2, labels), Walls()
+            self.fields, self.drawing = PeriodicConv(c // 2, labels), Walls()
         else:
             self.detail, self.fields = PeriodicConv(c // 2, c // 4), PeriodicConv(c // 4, 1)
 
@@ -61,12 +66,13 @@ class MicrostructureGenerator(nn.Module):
         x = torch.cat([x, fine.view(-1, FINE, 2 * rows, 2 * columns).to(x.dtype)], 1)
         for layer in self.middle:
             x = _active(layer(x))
-        x = _active(self.fine(upsample(x).contiguous(memory_format=torch.channels_last)))
-        if self.walls is not None:
-            gray: Tensor = self.walls(upsample(self.fields(x).float()))
-            return gray
-        x = _active(self.detail(upsample(x).contiguous(memory_format=torch.channels_last)))
-        return torch.sigmoid(self.fields(x).float())
+        if self.head != "cells":
+            x = _active(self.fine(upsample(x).contiguous(memory_format=torch.channels_last)))
+        if self.head == "pixels":
+            x = _active(self.detail(upsample(x).contiguous(memory_format=torch.channels_last)))
+        fields = self.fields(x).float()
+        gray: Tensor = self.drawing(upsample(fields) if self.head == "walls" else fields)
+        return gray
 
 
 class PeriodicConv(nn.Conv2d):

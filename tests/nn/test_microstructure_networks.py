@@ -7,7 +7,7 @@ from lasernet.nn.microstructure_generator import COARSE, FINE, GLOBAL, Microstru
 from lasernet.nn.patch_critic import PatchCritic
 
 
-@pytest.mark.parametrize("head", ["walls", "pixels"])
+@pytest.mark.parametrize("head", ["cells", "walls", "pixels"])
 def test_shifting_the_noise_shifts_the_image(head: str) -> None:
     torch.manual_seed(0)
     network = MicrostructureGenerator(12, 4, head).double()  # type: ignore[arg-type]

@@ -20,10 +20,11 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "microstructures.json"
 RUNS = ROOT / ".bench"
-SHORT = ("--preset", "cpu", "--epochs", "7")  # about 20 minutes on two cores
+SHORT = ("--preset", "cpu", "--epochs", "6")  # about 20 minutes on two cores
 CONFIGS: dict[str, tuple[str, ...]] = {
-    "walls": ("--preset", "cpu"),
-    "walls, 20 min": (*SHORT, "--seed", "1"),
+    "cells": ("--preset", "cpu", "--epochs", "12"),
+    "cells, 20 min": (*SHORT, "--seed", "1"),
+    "walls, 20 min": (*SHORT, "--head", "walls"),
     "pixels, 20 min": (*SHORT, "--head", "pixels"),
     "dcgan, 20 min": ("--arch", "dcgan", "--n-critic", "1", "--max-steps", "600"),
 }
@@ -33,12 +34,11 @@ SHARED = ("--num-processes", "2")
 def main() -> None:
     """Train what is missing, then write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", action="append", help="configurations to train now; the file needs all")
+    parser.add_argument("--only", action="append", help="configurations to train now; the file holds what is finished")
     for name in parser.parse_args().only or CONFIGS:
         train(name)
-    if all(finished(name) for name in CONFIGS):
-        RESULTS.write_text(json.dumps(collect(), indent=1) + "\n")
-        print(RESULTS)
+    RESULTS.write_text(json.dumps(collect(), indent=1) + "\n")
+    print(RESULTS)
 
 
 def run_path(name: str) -> Path:
@@ -69,7 +69,7 @@ def collect() -> dict[str, Any]:
     from lasernet.viz.critic_tracking import rank_correlation
 
     rows = []
-    for name in CONFIGS:
+    for name in filter(finished, CONFIGS):
         run = Run(run_path(name))
         test = json.loads((run.path / "test_results.json").read_text())
         history = run.metrics()

@@ -24,7 +24,7 @@ from lasernet.registry import register_model
 QUANTILES = 1001  # of the grain numbers of the training images, kept to draw from
 MARGIN = 2 * CELL  # pixels cut off around an image that must not be periodic
 VALIDATION_DRAWS = 500
-BATCH = 50  # images at a time where nothing is learned
+PIXELS = 50 * 64**2  # drawn at a time where nothing is learned
 FILM_SEED, VALIDATION_SEED = 1 << 60, 1 << 61  # far from the seeds that a user gives
 REQUESTS = 1  # stream of the random numbers that choose how many grains a draw is asked for
 
@@ -179,9 +179,10 @@ class Wgan(Model):
         else:
             density = torch.full((len(seeds),), grains / areas)
         device = self.grains.device
+        step = max(1, PIXELS // (height * width))
         parts = [
-            self._draw(seeds[i : i + BATCH], density[i : i + BATCH].to(device), height, width, periodic=periodic)
-            for i in range(0, len(seeds), BATCH)
+            self._draw(seeds[i : i + step], density[i : i + step].to(device), height, width, periodic=periodic)
+            for i in range(0, len(seeds), step)
         ]
         return torch.cat(parts), density * areas
 

@@ -26,7 +26,7 @@ class Cells(nn.Module):
     stretch the grains. A cell whose field is nowhere the largest is not there. Distances to walls are taken to first
     order, (f_i - f_k) / |grad f_i - grad f_k|, which is exact where the walls are straight.
 
-    Alpers et al., Generalized balanced power diagrams for 3D representations of polycrystals, Phil. Mag. 95, 1016 (2015).
+    Alpers et al., Generalized balanced power diagrams for 3D representations of polycrystals, Phil. Mag. 95 (2015).
 
     Args:
         width: px, where the training begins.
@@ -65,7 +65,7 @@ class Cells(nn.Module):
 
 def _polynomials(parameters: Tensor) -> Tensor:
     """Fields of the cells around each site, as coefficients of 1, u, v, u², uv, v² about its middle, (B, N, J, 6)."""
-    batch, _, rows, columns = parameters.shape
+    rows, columns = parameters.shape[2:]
     index, away = (part.to(parameters.device) for part in _window(rows, columns))
     raw = parameters.flatten(2).transpose(1, 2)  # (B, N, 6)
     places = REACH * torch.tanh(raw[..., :2])

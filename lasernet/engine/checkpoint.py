@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Average:
-    """Exponential moving average of the weights (buffers are copied as they are)."""
+    """Exponential moving average of the weights (buffers are copied as they are).
+
+    Early on it looks back over about a tenth of the updates so far, so that the first weights do not stay in it.
+    """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -31,12 +34,13 @@ class Average:
         self.values = {name: value.detach().clone() for name, value in model.state_dict().items()}
 
     @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Move the average towards the current weights."""
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move the average towards the weights after ``step`` updates and one more."""
+        decay = min(self.decay, (1 + step) / (10 + step))
         learned = dict(model.named_parameters())
         for name, value in model.state_dict().items():
             if name in learned:
-                self.values[name].lerp_(value, 1 - self.decay)
+                self.values[name].lerp_(value, 1 - decay)
             else:
                 self.values[name].copy_(value)
 

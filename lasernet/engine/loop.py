@@ -161,7 +161,7 @@ class Loop:
             self._apply(phase, optimizer)
         self._only_trains(None)
         if self.average is not None:
-            self.average.update(self.model)
+            self.average.update(self.model, self.progress.step)
         self.progress.step += 1
         self.reporter.step(self.progress.step)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import types
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lasernet.data import image_structure
 from lasernet.data.image_structure import FIELDS, KIND
 from lasernet.data.image_writer import ImageSetWriter, count_labels
-from lasernet.data.reading import open_checked, read_stored
+from lasernet.data.reading import OpenFile, open_checked, read_stored
 from lasernet.errors import DataError
 
 __all__ = ["ImageFile", "ImageSet", "ImageSetWriter", "count_labels", "open_image_file", "write_image_set"]
@@ -67,29 +67,7 @@ class ImageSet:
         return read_stored(dataset, index, f"{self.path.name}: '{field}' of image set '{self.name}'")
 
 
-class ImageFile:
-    """An open file of image sets; a context manager."""
-
-    def __init__(self, path: Path, file: h5py.File) -> None:
-        self.path = path
-        self._file = file
-        self.content_hash = str(file.attrs["content_hash"])
-        self.cases = {name: ImageSet(name, file["cases"][name], path) for name in sorted(file["cases"])}
-
-    def close(self) -> None:
-        """Close the file; attributes, groups and grain numbers of its sets stay readable."""
-        self._file.close()
-
-    def __enter__(self) -> ImageFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
-        self.close()
+ImageFile = OpenFile[ImageSet]
 
 
 def open_image_file(path: Path | str, *, check: bool = True) -> ImageFile:
@@ -102,7 +80,7 @@ def open_image_file(path: Path | str, *, check: bool = True) -> ImageFile:
     Raises:
         DataError: if the file is missing, of another kind, damaged, or reaches outside itself.
     """
-    return open_checked(Path(path), Path(image_structure.__file__), KIND, ImageFile, check=check)
+    return open_checked(Path(path), Path(image_structure.__file__), KIND, partial(OpenFile, ImageSet), check=check)
 
 
 def write_image_set(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import types
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lasernet.data import structure
 from lasernet.data.case_writer import CaseWriter
 from lasernet.data.container import LAYOUT_VERSION
-from lasernet.data.reading import open_checked, read_stored
+from lasernet.data.reading import OpenFile, open_checked, read_stored
 from lasernet.data.structure import FIELDS, IPF_KEYS
 from lasernet.data.track_writer import FileWriter, create_file
 from lasernet.errors import DataError
@@ -88,29 +88,7 @@ class Case:
         return np.asarray(liquid & self.valid(t), dtype=np.bool_)
 
 
-class TrackFile:
-    """An open file of laser tracks; a context manager."""
-
-    def __init__(self, path: Path, file: h5py.File) -> None:
-        self.path = path
-        self._file = file
-        self.content_hash = str(file.attrs["content_hash"])
-        self.cases = {name: Case(name, file["cases"][name], path) for name in sorted(file["cases"])}
-
-    def close(self) -> None:
-        """Close the file; attributes and coordinates of its cases stay readable."""
-        self._file.close()
-
-    def __enter__(self) -> TrackFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
-        self.close()
+TrackFile = OpenFile[Case]
 
 
 def open_file(path: Path | str, *, kind: str = "laser", check: bool = True) -> TrackFile:
@@ -124,4 +102,4 @@ def open_file(path: Path | str, *, kind: str = "laser", check: bool = True) -> T
     Raises:
         DataError: if the file is missing, of another kind, damaged, or reaches outside itself.
     """
-    return open_checked(Path(path), Path(structure.__file__), kind, TrackFile, check=check)
+    return open_checked(Path(path), Path(structure.__file__), kind, partial(OpenFile, Case), check=check)

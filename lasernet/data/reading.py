@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import h5py
 from numpy.typing import NDArray
@@ -43,6 +44,38 @@ def by_kind(path: Path | str, functions: Mapping[str, Callable[[Path], T]]) -> T
     if kind not in functions:
         raise DataError(f"{path.name} holds '{kind[:40]}' data; expected {' or '.join(functions)}; upgrade lasernet")
     return functions[kind](path)
+
+
+class OpenFile(Generic[T]):
+    """A file that is open for reading; a context manager.
+
+    Args:
+        case: wraps a group of ``cases``: (its name, the group, the path of the file).
+
+    Attributes:
+        cases: by name. Their attributes and coordinates stay readable after the file is closed.
+    """
+
+    def __init__(self, case: Callable[[str, h5py.Group, Path], T], path: Path, file: h5py.File) -> None:
+        self.path = path
+        self._file = file
+        self.content_hash = str(file.attrs["content_hash"])
+        self.cases = {name: case(name, file["cases"][name], path) for name in sorted(file["cases"])}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 def open_checked(path: Path, rules: Path, kind: str, make: Callable[[Path, h5py.File], T], *, check: bool = True) -> T:

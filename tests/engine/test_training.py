@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from stopping import StopAfter
 from toy_models import ToyConv, ToyTwoPhase
 
 from lasernet import load_run, train, weights
@@ -22,21 +23,6 @@ def tensors(run: Path, name: str = "last.safetensors") -> dict[str, torch.Tensor
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-class StopAfter:
-    """A reporter that asks for a stop after some updates, as a signal would."""
-
-    def __init__(self, stop: StopRequest, updates: int) -> None:
-        self.stop, self.updates = stop, updates
-
-    def start(self, text: str, steps: int, done: int) -> None: ...
-    def epoch(self, row: object, epochs: int) -> None: ...
-    def note(self, text: str) -> None: ...
-
-    def step(self, done: int) -> None:
-        if done == self.updates:
-            self.stop.signum = 15
 
 
 def test_a_run_holds_what_the_contract_names(track: Path, home: Path) -> None:

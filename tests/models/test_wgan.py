@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stopping import StopAfter
 from toy_grains import voronoi_images
 
 from lasernet import train, weights
@@ -122,21 +123,6 @@ def test_validation_of_a_set_against_itself_is_zero(monkeypatch: pytest.MonkeyPa
     found = model.validate([{"image": images}])
     assert found["loss"] == 0
     assert set(found) == {"loss", "boundary_fraction", "two_point", "chord_length", "grains"}
-
-
-class StopAfter:
-    """A reporter that asks for a stop after some updates."""
-
-    def __init__(self, stop: StopRequest, updates: int) -> None:
-        self.stop, self.updates = stop, updates
-
-    def start(self, text: str, steps: int, done: int) -> None: ...
-    def epoch(self, row: object, epochs: int) -> None: ...
-    def note(self, text: str) -> None: ...
-
-    def step(self, done: int) -> None:
-        if done == self.updates:
-            self.stop.signum = 15
 
 
 @pytest.mark.parametrize("updates", [1, 3, 4])

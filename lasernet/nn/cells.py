@@ -15,7 +15,11 @@ REACH = 6.0  # pixels by which a cell's center may lie off the middle of its sit
 WEIGHT = 20.0  # px², of which the weights are multiples: a cell that much lighter than its neighbor is moved by some px
 WINDOW = 4  # sites in each direction whose cells may own a pixel
 NEAREST = 12  # cells that are looked at closely, of those in the window
-PARAMETERS = 6
+STRETCH = 0.6  # largest logarithm of the ratio by which a cell is stretched along an axis
+PARAMETERS = 5
+
+
+COEFFICIENTS = 6  # of a quadratic function of two variables
 
 
 class Cells(nn.Module):
@@ -23,8 +27,9 @@ class Cells(nn.Module):
 
     Cell i has the field f_i(x) = w_i - (x - p_i)ᵀ A_i (x - p_i), and the largest field owns a pixel. With equal weights
     and A = 1 the cells are those of a Voronoi tessellation; weights make power diagrams, shapes bend the walls and
-    stretch the grains. A cell whose field is nowhere the largest is not there. Distances to walls are taken to first
-    order, (f_i - f_k) / |grad f_i - grad f_k|, which is exact where the walls are straight.
+    stretch the grains. A cell whose field is nowhere the largest is not there. Weights are at most 0 and the
+    determinant of A is 1: with free sizes, training made cells round and let them run away. Distances to walls are
+    taken to first order, (f_i - f_k) / |grad f_i - grad f_k|, which is exact where the walls are straight.
 
     Alpers et al., Generalized balanced power diagrams for 3D representations of polycrystals, Phil. Mag. 95 (2015).
 
@@ -37,7 +42,7 @@ class Cells(nn.Module):
         self.log_width = nn.Parameter(torch.tensor(math.log(width)))
 
     def forward(self, parameters: Tensor) -> Tensor:
-        """Unbounded numbers of the sites of a periodic image (B, 6, H/4, W/4) → gray in [0, 1], (B, 1, H, W)."""
+        """Unbounded numbers of the sites of a periodic image (B, 5, H/4, W/4) → gray in [0, 1], (B, 1, H, W)."""
         distance = self.wall_distance(parameters.float())
         return -torch.expm1(-(distance / self.log_width.exp()).square())
 
@@ -60,18 +65,20 @@ class Cells(nn.Module):
         middle = polynomials[..., 0].detach()
         count = min(NEAREST, middle.shape[2])
         best = middle.topk(count, dim=2, sorted=False).indices
-        return polynomials.gather(2, best[..., None].expand(-1, -1, -1, PARAMETERS))
+        return polynomials.gather(2, best[..., None].expand(-1, -1, -1, COEFFICIENTS))
 
 
 def _polynomials(parameters: Tensor) -> Tensor:
     """Fields of the cells around each site, as coefficients of 1, u, v, u², uv, v² about its middle, (B, N, J, 6)."""
     rows, columns = parameters.shape[2:]
     index, away = (part.to(parameters.device) for part in _window(rows, columns))
-    raw = parameters.flatten(2).transpose(1, 2)  # (B, N, 6)
+    raw = parameters.flatten(2).transpose(1, 2)  # (B, N, 5)
     places = REACH * torch.tanh(raw[..., :2])
-    weight = WEIGHT * raw[..., 2]
-    down, right = torch.exp(raw[..., 3] + raw[..., 4]), torch.exp(raw[..., 3] - raw[..., 4])
-    cross = 0.9 * torch.tanh(raw[..., 5]) * torch.exp(raw[..., 3])  # so that A stays positive definite
+    weight = -WEIGHT * nn.functional.softplus(raw[..., 2])
+    stretch = STRETCH * torch.tanh(raw[..., 3])
+    cross = math.sinh(STRETCH) * torch.tanh(raw[..., 4])
+    size = torch.sqrt(1 + cross.square())  # so that the determinant of A is 1
+    down, right = size * torch.exp(stretch), size * torch.exp(-stretch)
     cells = torch.stack([weight, places[..., 0], places[..., 1], down, cross, right], -1)
     weight, y, x, down, cross, right = cells[:, index].unbind(-1)  # (B, N, J) each
     y, x = y + away[:, 0], x + away[:, 1]

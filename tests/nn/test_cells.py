@@ -3,14 +3,15 @@
 import numpy as np
 import torch
 
-from lasernet.nn.cells import REACH, SITE, WEIGHT, Cells
+from lasernet.nn.cells import PARAMETERS, REACH, SITE, WEIGHT, Cells
 
-HIDDEN = -1000.0
+HIDDEN = 1000.0
+SHIFT = 40.0  # px², below 0, the weight of an ordinary cell
 
 
 def sites(size: int) -> torch.Tensor:
     """Parameters of a grid on which no cell is there yet."""
-    parameters = torch.zeros(1, 6, size // SITE, size // SITE, dtype=torch.float64)
+    parameters = torch.zeros(1, PARAMETERS, size // SITE, size // SITE, dtype=torch.float64)
     parameters[:, 2] = HIDDEN
     return parameters
 
@@ -21,7 +22,7 @@ def put(
     """Let a site have a cell whose center is off its middle by (y, x) px; where the center is."""
     parameters[0, 0, row, column] = np.arctanh(y / REACH)
     parameters[0, 1, row, column] = np.arctanh(x / REACH)
-    parameters[0, 2, row, column] = weight / WEIGHT
+    parameters[0, 2, row, column] = np.log(np.expm1((SHIFT - weight) / WEIGHT))
     return SITE * (row + 0.5) + y, SITE * (column + 0.5) + x
 
 
@@ -61,7 +62,7 @@ def test_a_heavier_cell_moves_its_wall_as_in_a_power_diagram() -> None:
 
 
 def test_shifting_the_sites_shifts_the_image() -> None:
-    parameters = torch.randn(2, 6, 8, 10, generator=torch.Generator().manual_seed(0))
+    parameters = torch.randn(2, PARAMETERS, 8, 10, generator=torch.Generator().manual_seed(0))
     cells = Cells().requires_grad_(False)
     shifted = cells(torch.roll(parameters, (1, 3), (2, 3)))
     torch.testing.assert_close(shifted, torch.roll(cells(parameters), (4, 12), (2, 3)))
@@ -70,7 +71,7 @@ def test_shifting_the_sites_shifts_the_image() -> None:
 
 def test_gradients_are_finite_and_right() -> None:
     torch.manual_seed(1)
-    parameters = (0.3 * torch.randn(1, 6, 8, 8, dtype=torch.float64)).requires_grad_()
+    parameters = (0.3 * torch.randn(1, PARAMETERS, 8, 8, dtype=torch.float64)).requires_grad_()
     cells = Cells().double()
     cells.wall_distance(parameters).clamp(max=3).sum().backward()
     gradient = parameters.grad

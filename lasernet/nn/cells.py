@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from lasernet.nn.partition import FLAT
 
 SITE = 4  # pixels along each side of a site
-REACH = 6.0  # pixels by which a cell's center may lie off the middle of its site
-WEIGHT = 20.0  # px², of which the weights are multiples: a cell that much lighter than its neighbor is moved by some px
-WINDOW = 4  # sites in each direction whose cells may own a pixel
+REACH = 4.0  # pixels by which a cell's center may lie off the middle of its site
+DEEPEST = 256.0  # px²: a site of the lowest weight owns what no other cell's center is within 16 px of
+WINDOW = 5  # sites in each direction whose cells may own a pixel
 NEAREST = 12  # cells that are looked at closely, of those in the window
-STRETCH = 0.6  # largest logarithm of the ratio by which a cell is stretched along an axis
+STRETCH = 0.3  # largest logarithm of the ratio by which a cell is stretched along an axis
 PARAMETERS = 5
 
 
@@ -27,7 +27,7 @@ class Cells(nn.Module):
 
     Cell i has the field f_i(x) = w_i - (x - p_i)ᵀ A_i (x - p_i), and the largest field owns a pixel. With equal weights
     and A = 1 the cells are those of a Voronoi tessellation; weights make power diagrams, shapes bend the walls and
-    stretch the grains. A cell whose field is nowhere the largest is not there. Weights are at most 0 and the
+    stretch the grains. A cell whose field is nowhere the largest is not there. Weights are limited and the
     determinant of A is 1: with free sizes, training made cells round and let them run away. Distances to walls are
     taken to first order, (f_i - f_k) / |grad f_i - grad f_k|, which is exact where the walls are straight.
 
@@ -74,7 +74,7 @@ def _polynomials(parameters: Tensor) -> Tensor:
     index, away = (part.to(parameters.device) for part in _window(rows, columns))
     raw = parameters.flatten(2).transpose(1, 2)  # (B, N, 5)
     places = REACH * torch.tanh(raw[..., :2])
-    weight = -WEIGHT * nn.functional.softplus(raw[..., 2])
+    weight = -DEEPEST * torch.sigmoid(raw[..., 2])
     stretch = STRETCH * torch.tanh(raw[..., 3])
     cross = math.sinh(STRETCH) * torch.tanh(raw[..., 4])
     size = torch.sqrt(1 + cross.square())  # so that the determinant of A is 1

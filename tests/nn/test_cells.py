@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from lasernet.nn.cells import PARAMETERS, REACH, SITE, WEIGHT, Cells
+from lasernet.nn.cells import DEEPEST, PARAMETERS, REACH, SITE, Cells
 
-HIDDEN = 1000.0
+HIDDEN = 50.0
 SHIFT = 40.0  # px², below 0, the weight of an ordinary cell
 
 
@@ -22,7 +22,7 @@ def put(
     """Let a site have a cell whose center is off its middle by (y, x) px; where the center is."""
     parameters[0, 0, row, column] = np.arctanh(y / REACH)
     parameters[0, 1, row, column] = np.arctanh(x / REACH)
-    parameters[0, 2, row, column] = np.log(np.expm1((SHIFT - weight) / WEIGHT))
+    parameters[0, 2, row, column] = -np.log(DEEPEST / (SHIFT - weight) - 1)
     return SITE * (row + 0.5) + y, SITE * (column + 0.5) + x
 
 

@@ -62,7 +62,7 @@ class Wgan(Model):
         head: Annotated[
             Literal["cells", "walls", "pixels"],
             "of fcn: walls between the cells of a power diagram, walls of a free partition, or gray values",
-        ] = "walls",
+        ] = "cells",
         channels: Annotated[int, "width of the fcn generator"] = 96,
         critic_channels: Annotated[int, "width of the fcn critic's first layer"] = 32,
         labels: Annotated[int, "order parameters of the walls head"] = 16,

@@ -12,13 +12,11 @@ from lasernet.nn.partition import FLAT
 
 SITE = 4  # pixels along each side of a site
 REACH = 4.0  # pixels by which a cell's center may lie off the middle of its site
-DEEPEST = 256.0  # px²: a site of the lowest weight owns what no other cell's center is within 16 px of
-WINDOW = 5  # sites in each direction whose cells may own a pixel
+DEEPEST = 400.0  # px²: a site of the lowest weight owns what no other cell's center is within 20 px of
+WINDOW = 6  # sites in each direction whose cells may own a pixel
 NEAREST = 12  # cells that are looked at closely, of those in the window
 STRETCH = 0.3  # largest logarithm of the ratio by which a cell is stretched along an axis
-PARAMETERS = 5
-
-
+PARAMETERS = 5  # place (2), weight, stretch (2)
 COEFFICIENTS = 6  # of a quadratic function of two variables
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lasernet.metrics.base import Batch
+from lasernet.data.base import Batch
 from lasernet.metrics.image import ssim_map
 from lasernet.physics.solidification import REGIONS, regions
 

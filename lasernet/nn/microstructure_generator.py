@@ -39,7 +39,7 @@ class MicrostructureGenerator(nn.Module):
         self.head = head
         self.drawing: nn.Module = nn.Sigmoid()
         if head == "cells":
-            self.fields, self.drawing = PeriodicConv(c // 3 * 2, PARAMETERS), Cells()
+            self.fields, self.drawing = PeriodicConv(c // 3 * 2 + FINE, PARAMETERS, bias=False), Cells()
             return
         self.fine = PeriodicConv(c // 3 * 2, c // 2)
         if head == "walls":
@@ -53,8 +53,8 @@ class MicrostructureGenerator(nn.Module):
         sites = (height // CELL) * (width // CELL)
         return GLOBAL + COARSE * sites + FINE * 4 * sites
 
-    def forward(self, noise: Tensor, condition: Tensor, height: int, width: int) -> Tensor:
-        """Images from noise (B, noise_size) and conditions (B,)."""
+    def forward(self, noise: Tensor, condition: Tensor, wanted: Tensor, height: int, width: int) -> Tensor:
+        """Images from noise (B, noise_size), conditions (B,) and how many cells are wanted, (B,)."""
         rows, columns = height // CELL, width // CELL
         whole, coarse, fine = torch.split(noise, [GLOBAL, COARSE * rows * columns, FINE * 4 * rows * columns], 1)
         everywhere = torch.cat([whole, condition[:, None].to(whole.dtype)], 1)[:, :, None, None]
@@ -62,24 +62,30 @@ class MicrostructureGenerator(nn.Module):
         x = self.entry(x.contiguous(memory_format=torch.channels_last))
         for first, second in zip(self.coarse[::2], self.coarse[1::2], strict=True):
             x = x + second(_active(first(_active(x))))
-        x = F.interpolate(x, scale_factor=2.0)
-        x = torch.cat([x, fine.view(-1, FINE, 2 * rows, 2 * columns).to(x.dtype)], 1)
+        own = fine.view(-1, FINE, 2 * rows, 2 * columns).to(x.dtype)
+        x = torch.cat([F.interpolate(x, scale_factor=2.0), own], 1)
         for layer in self.middle:
             x = _active(layer(x))
-        if self.head != "cells":
+        if self.head == "cells":
+            x = torch.cat([x, own], 1)  # so that neighboring sites can differ
+        else:
             x = _active(self.fine(upsample(x).contiguous(memory_format=torch.channels_last)))
         if self.head == "pixels":
             x = _active(self.detail(upsample(x).contiguous(memory_format=torch.channels_last)))
         fields = self.fields(x).float()
-        gray: Tensor = self.drawing(upsample(fields) if self.head == "walls" else fields)
+        gray: Tensor
+        if self.head == "cells":
+            gray = self.drawing(fields, wanted)
+        else:
+            gray = self.drawing(upsample(fields) if self.head == "walls" else fields)
         return gray
 
 
 class PeriodicConv(nn.Conv2d):
     """A 3 x 3 convolution of a periodic image."""
 
-    def __init__(self, channels: int, features: int) -> None:
-        super().__init__(channels, features, 3)
+    def __init__(self, channels: int, features: int, *, bias: bool = True) -> None:
+        super().__init__(channels, features, 3, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, H, W) → (B, features, H, W)."""

@@ -16,9 +16,10 @@ def test_shifting_the_noise_shifts_the_image(head: str) -> None:
     coarse = torch.roll(coarse.view(2, COARSE, 4, 5), (1, 2), (2, 3)).flatten(1)
     fine = torch.roll(fine.view(2, FINE, 8, 10), (2, 4), (2, 3)).flatten(1)
     condition = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    wanted = torch.tensor([12.0, 18.0], dtype=torch.float64)
     with torch.no_grad():
-        image = network(noise, condition, 32, 40)
-        shifted = network(torch.cat([whole, coarse, fine], 1), condition, 32, 40)
+        image = network(noise, condition, wanted, 32, 40)
+        shifted = network(torch.cat([whole, coarse, fine], 1), condition, wanted, 32, 40)
     assert image.shape == (2, 1, 32, 40)
     assert 0 <= float(image.min()) <= float(image.max()) <= 1
     torch.testing.assert_close(shifted, torch.roll(image, (8, 16), (2, 3)).to(shifted), rtol=1e-4, atol=1e-4)

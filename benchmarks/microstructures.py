@@ -20,7 +20,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "microstructures.json"
 RUNS = ROOT / ".bench"
-SHORT = ("--preset", "cpu", "--epochs", "5")  # about 20 minutes on two cores
+SHORT = ("--preset", "cpu", "--epochs", "4")  # at most 20 minutes on two cores
 CONFIGS: dict[str, tuple[str, ...]] = {
     "cells": ("--preset", "cpu"),
     "cells, short": SHORT,

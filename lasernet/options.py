@@ -20,6 +20,14 @@ Value = bool | int | float | str | tuple[int, ...] | tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
+class Only:
+    """A note to a parameter: it has an effect only while another option has one of these values."""
+
+    option: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Option:
     """One parameter that a user may set: its name, type, default and one line of help."""
 
@@ -30,6 +38,7 @@ class Option:
     choices: tuple[str, ...] = ()
     optional: bool = False
     item: type | None = None  # the element type where kind is tuple
+    only: Only | None = None
 
     @property
     def flag(self) -> str:
@@ -55,6 +64,19 @@ class Option:
         if self.choices and result not in self.choices:
             raise OptionError(f"--{self.flag} {result}: expected one of {', '.join(self.choices)}")
         return result
+
+    def check_effect(self, values: Mapping[str, object]) -> None:
+        """Refuse a value other than the default where it would change nothing.
+
+        Raises:
+            OptionError: naming the option that it hangs on.
+        """
+        if self.only and values[self.name] != self.default and values[self.only.option] not in self.only.values:
+            other, wanted = self.only.option.replace("_", "-"), " or ".join(self.only.values)
+            raise OptionError(
+                f"--{self.flag} {values[self.name]} has no effect with --{other} {values[self.only.option]}; "
+                f"leave it out or choose --{other} {wanted}"
+            )
 
     def _scalar(self, value: object, kind: type) -> bool | int | float | str:
         try:
@@ -114,10 +136,11 @@ def _constructor(target: Callable[..., object]) -> Callable[..., object]:
 
 
 def _option(parameter: inspect.Parameter, hint: object) -> Option:
-    text = ""
+    text, only = "", None
     if get_origin(hint) is Annotated:
         hint, *notes = get_args(hint)
         text = next((note for note in notes if isinstance(note, str)), "")
+        only = next((note for note in notes if isinstance(note, Only)), None)
     optional = False
     if get_origin(hint) in (Union, types.UnionType):
         members = [member for member in get_args(hint) if member is not type(None)]
@@ -134,7 +157,7 @@ def _option(parameter: inspect.Parameter, hint: object) -> Option:
     if not _is_plain(hint):
         raise TypeError(f"parameter '{parameter.name}' of type {hint!r} cannot be an option")
     default = None if parameter.default is inspect.Parameter.empty else parameter.default
-    return Option(parameter.name, hint, default, text, choices, optional, item)
+    return Option(parameter.name, hint, default, text, choices, optional, item, only)
 
 
 def _is_plain(hint: object) -> TypeGuard[type]:
@@ -145,13 +168,16 @@ def resolve(target: Callable[..., object], values: Mapping[str, object], *, what
     """Defaults of ``target`` overlaid with ``values``, each brought to its type.
 
     Raises:
-        OptionError: for a name that ``target`` does not take, or a value of the wrong type.
+        OptionError: for a name that ``target`` does not take, a value of the wrong type, or one without effect.
     """
     known = {option.name: option for option in options_of(target)}
     for name in values:
         if name not in known:
             raise OptionError(f"{what} has no option '{name}'; {suggestion(name, list(known))}")
-    return {name: option.parse(values[name]) if name in values else option.default for name, option in known.items()}
+    found = {name: option.parse(values[name]) if name in values else option.default for name, option in known.items()}
+    for option in known.values():
+        option.check_effect(found)
+    return found
 
 
 def parse_assignment(text: str) -> tuple[str, str, str]:

@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 import pytest
 
 from lasernet.errors import OptionError
-from lasernet.options import Option, options_of, parse_assignment, reserved_of, resolve
+from lasernet.options import Only, Option, options_of, parse_assignment, reserved_of, resolve
 
 
 class Example:
@@ -78,3 +78,23 @@ def test_an_assignment_of_another_form_is_refused(text: str) -> None:
 
 def test_an_assignment_names_section_and_key() -> None:
     assert parse_assignment("model.rnn-layers=2") == ("model", "rnn_layers", "2")
+
+
+class Oven:
+    def __init__(
+        self,
+        *,
+        fuel: Annotated[Literal["gas", "wood", "coal"], "what burns"] = "gas",
+        logs: Annotated[int, "how many", Only("fuel", ("wood", "coal"))] = 3,
+    ) -> None:
+        pass
+
+
+def test_an_option_without_effect_is_refused() -> None:
+    with pytest.raises(OptionError, match="--logs 4 has no effect with --fuel gas.*--fuel wood or coal"):
+        resolve(Oven, {"logs": 4}, what="oven")
+    assert resolve(Oven, {"logs": "4", "fuel": "coal"}, what="oven") == {"fuel": "coal", "logs": 4}
+
+
+def test_a_default_without_effect_may_be_repeated() -> None:
+    assert resolve(Oven, {"logs": 3}, what="oven") == {"fuel": "gas", "logs": 3}

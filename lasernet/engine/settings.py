@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from lasernet.errors import OptionError
+from lasernet.options import Only
 
 MOST_PROCESSES = 1024  # a slip of the finger must not bring the machine down
 
@@ -27,9 +28,15 @@ class Training:
         Literal["cosine", "warm-restarts", "plateau", "exponential", "none"], "learning rate over training"
     ] = "cosine"
     warmup_steps: Annotated[int, "updates over which the learning rate rises from 0"] = 0
-    restart_epochs: Annotated[int, "warm-restarts: epochs of the first cycle; each next is twice as long"] = 20
-    plateau_patience: Annotated[int, "plateau: epochs without a better validation loss before lr is halved"] = 5
-    decay: Annotated[float, "exponential: factor per epoch"] = 0.95499
+    restart_epochs: Annotated[
+        int,
+        "warm-restarts: epochs of the first cycle; each next is twice as long",
+        Only("schedule", ("warm-restarts",)),
+    ] = 20
+    plateau_patience: Annotated[
+        int, "plateau: epochs without a better validation loss before lr is halved", Only("schedule", ("plateau",))
+    ] = 5
+    decay: Annotated[float, "exponential: factor per epoch", Only("schedule", ("exponential",))] = 0.95499
     clip: Annotated[float, "largest gradient norm (0: no clipping)"] = 1.0
     ema: Annotated[float, "decay of the weights' moving average, which is what is kept (0: off)"] = 0.0
     early_stopping: Annotated[int, "stop after this many epochs without a better validation loss (0: off)"] = 0

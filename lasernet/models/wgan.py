@@ -19,6 +19,7 @@ from lasernet.nn.microstructure_generator import CELL, MicrostructureGenerator
 from lasernet.nn.noise import normal, uniform
 from lasernet.nn.patch_critic import PatchCritic
 from lasernet.nn.symmetry import transformed
+from lasernet.options import Only
 from lasernet.registry import register_model
 
 QUANTILES = 1001  # of the grain numbers of the training images, kept to draw from
@@ -51,7 +52,7 @@ class Wgan(Model):
         "clip": 0.0,
     }
     presets: ClassVar[dict[str, dict[str, object]]] = {
-        "cpu": {"batch_size": 16, "n_critic": 2, "lr": 3e-4, "critic_lr": 3.333, "epochs": 16},  # two cores, an hour
+        "cpu": {"batch_size": 16, "n_critic": 2, "lr": 3e-4, "critic_lr": 3.333, "epochs": 10},  # two cores, an hour
     }
 
     def __init__(
@@ -62,10 +63,11 @@ class Wgan(Model):
         head: Annotated[
             Literal["cells", "walls", "pixels"],
             "of fcn: walls between the cells of a power diagram, walls of a free partition, or gray values",
+            Only("arch", ("fcn",)),
         ] = "cells",
-        channels: Annotated[int, "width of the fcn generator"] = 96,
-        critic_channels: Annotated[int, "width of the fcn critic's first layer"] = 32,
-        labels: Annotated[int, "order parameters of the walls head"] = 16,
+        channels: Annotated[int, "width of the fcn generator", Only("arch", ("fcn",))] = 96,
+        critic_channels: Annotated[int, "width of the fcn critic's first layer", Only("arch", ("fcn",))] = 32,
+        labels: Annotated[int, "order parameters of the walls head", Only("head", ("walls",))] = 16,
         n_critic: Annotated[int, "critic updates for each of the generator"] = 5,
         gp_weight: Annotated[float, "weight of the gradient penalty"] = 10.0,
         critic_lr: Annotated[float, "learning rate of the critic as a multiple of --lr"] = 4.0,

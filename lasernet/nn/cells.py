@@ -1,4 +1,4 @@
-"""Grains as cells of a generalized balanced power diagram: as many sites as asked for put one, of learned shape."""
+"""Grains as cells of a generalized balanced power diagram, around seeds that were thrown at random."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from lasernet.nn.partition import FLAT
-
 SITE = 4  # pixels along each side of a site
-REACH = 4.0  # pixels by which a cell's center may lie off the middle of its site
+REACH = 6.0  # pixels by which a cell's center may lie off the middle of its site
 DEEPEST = 400.0  # px²: a site without a cell owns what no cell's center is within 20 px of
 WEIGHT = 40.0  # px², the largest weight of a cell
 WINDOW = 6  # sites in each direction whose cells may own a pixel
+CLOSE = 1.0  # added to squared slopes, which are (2 px)² where centers are 1 px apart: bounds the gradient
 FAST = 10.0  # the width learns so much faster than other weights
 NEAREST = 12  # cells that are looked at closely, of those in the window
 STRETCH = 0.3  # largest logarithm of the ratio by which a cell is stretched along an axis
-PARAMETERS = 6  # place (2), score, weight, stretch (2)
+PARAMETERS = 5  # place (2), weight, stretch (2)
 COEFFICIENTS = 6  # of a quadratic function of two variables
 
 
@@ -31,8 +30,6 @@ class Cells(nn.Module):
     determinant of A is 1: with free sizes, training made cells round and let them run away. Distances to walls are
     taken to first order, (f_i - f_k) / |grad f_i - grad f_k|, which is exact where the walls are straight.
 
-    Each site has a score, and the sites with the highest ones have cells, as many as are wanted.
-
     Alpers et al., Generalized balanced power diagrams for 3D representations of polycrystals, Phil. Mag. 95 (2015).
 
     Args:
@@ -43,25 +40,24 @@ class Cells(nn.Module):
         super().__init__()
         self.log_width = nn.Parameter(torch.tensor(math.log(width) / FAST))
 
-    def forward(self, parameters: Tensor, wanted: Tensor) -> Tensor:
-        """Unbounded numbers of the sites of a periodic image (B, 6, H/4, W/4) and how many cells are wanted (B,).
+    def forward(self, parameters: Tensor, seeds: Tensor) -> Tensor:
+        """Unbounded numbers of the sites of a periodic image (B, 5, H/4, W/4) and which sites have cells (B, 1, H/4, W/4).
 
         Returns:
             Gray in [0, 1], (B, 1, H, W).
         """
-        distance = self.wall_distance(parameters.float(), wanted.float())
+        distance = self.wall_distance(parameters.float(), seeds)
         return -torch.expm1(-(distance / (FAST * self.log_width).exp()).square())
 
-    def wall_distance(self, parameters: Tensor, wanted: Tensor) -> Tensor:
+    def wall_distance(self, parameters: Tensor, seeds: Tensor) -> Tensor:
         """Pixels to the nearest wall, (B, 1, H, W)."""
         batch, _, rows, columns = parameters.shape
-        bar = _bar(parameters[:, 2].flatten(1), wanted)
-        polynomials = self._chosen(_polynomials(parameters, bar))  # (B, N, J, 6)
+        polynomials = self._chosen(_polynomials(parameters, seeds))  # (B, N, J, 6)
         basis = _basis(parameters)
         field, down, right = (polynomials @ part for part in basis)  # (B, N, J, 16)
         largest, owner = field.max(2, keepdim=True)
         slope = (down.gather(2, owner) - down).square() + (right.gather(2, owner) - right).square()
-        distance = (largest - field) / torch.sqrt(slope + FLAT)
+        distance = (largest - field) / torch.sqrt(slope + CLOSE)
         nearest = distance.scatter(2, owner, float("inf")).amin(2)  # (B, N, 16)
         blocks = nearest.view(batch, rows, columns, SITE, SITE).transpose(2, 3)
         return blocks.reshape(batch, 1, rows * SITE, columns * SITE)
@@ -75,34 +71,22 @@ class Cells(nn.Module):
         return polynomials.gather(2, best[..., None].expand(-1, -1, -1, COEFFICIENTS))
 
 
-def _bar(scores: Tensor, count: Tensor) -> Tensor:
-    """Midway between the last score that is among the ``count`` (B,) highest of (B, N) and the next one, (B, 1)."""
-    ordered = scores.sort(1, descending=True).values
-    last = count.round().long().clamp(1, scores.shape[1] - 1)[:, None] - 1
-    return (ordered.gather(1, last) + ordered.gather(1, last + 1)) / 2
+def throw(chances: Tensor, wanted: Tensor) -> Tensor:
+    """The sites that get a cell: of random numbers (B, 1, h, w) the ``wanted`` (B,) highest; bool, as the numbers."""
+    ordered = chances.flatten(1).sort(1, descending=True).values
+    last = wanted.round().long().clamp(1, ordered.shape[1])[:, None] - 1
+    return chances >= ordered.gather(1, last)[:, :, None, None]
 
 
-def _weight(margin: Tensor, weight: Tensor) -> Tensor:
-    """Weights of cells; of sites whose score is below the bar, one that keeps them out of sight, (B, N).
-
-    The step at the bar has no gradient; the score gets that of the weight, falling with the distance to the bar, so
-    that a cell which should shrink can also give its place to another site's (a straight-through estimate: Bengio
-    et al., Estimating or propagating gradients through stochastic neurons, 2013).
-    """
-    slope = WEIGHT * torch.tanh(margin)
-    present = margin > 0
-    return torch.where(present, weight, -DEEPEST) + slope - slope.detach()
-
-
-def _polynomials(parameters: Tensor, bar: Tensor) -> Tensor:
+def _polynomials(parameters: Tensor, seeds: Tensor) -> Tensor:
     """Fields of the cells around each site, as coefficients of 1, u, v, u², uv, v² about its middle, (B, N, J, 6)."""
     rows, columns = parameters.shape[2:]
     index, away = (part.to(parameters.device) for part in _window(rows, columns))
-    raw = parameters.flatten(2).transpose(1, 2)  # (B, N, 6)
+    raw = parameters.flatten(2).transpose(1, 2)  # (B, N, 5)
     places = REACH * torch.tanh(raw[..., :2])
-    weight = _weight(raw[..., 2] - bar, WEIGHT * torch.tanh(raw[..., 3]))
-    stretch = STRETCH * torch.tanh(raw[..., 4])
-    cross = math.sinh(STRETCH) * torch.tanh(raw[..., 5])
+    weight = torch.where(seeds.flatten(1), WEIGHT * torch.tanh(raw[..., 2]), -DEEPEST)
+    stretch = STRETCH * torch.tanh(raw[..., 3])
+    cross = math.sinh(STRETCH) * torch.tanh(raw[..., 4])
     size = torch.sqrt(1 + cross.square())  # so that the determinant of A is 1
     down, right = size * torch.exp(stretch), size * torch.exp(-stretch)
     cells = torch.stack([weight, places[..., 0], places[..., 1], down, cross, right], -1)

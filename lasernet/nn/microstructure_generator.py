@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lasernet.nn.cells import PARAMETERS, Cells
+from lasernet.nn.cells import PARAMETERS, Cells, throw
 from lasernet.nn.partition import Walls
 from lasernet.nn.periodic import wrap
 from lasernet.nn.resample import upsample
@@ -35,11 +35,12 @@ class MicrostructureGenerator(nn.Module):
         c = channels
         self.entry = PeriodicConv(COARSE + GLOBAL + 1, c)
         self.coarse = nn.ModuleList(PeriodicConv(c, c) for _ in range(4))
-        self.middle = nn.ModuleList([PeriodicConv(c + FINE, c), PeriodicConv(c, c // 3 * 2)])
+        own = FINE + (head == "cells")
+        self.middle = nn.ModuleList([PeriodicConv(c + own, c), PeriodicConv(c, c // 3 * 2)])
         self.head = head
         self.drawing: nn.Module = nn.Sigmoid()
         if head == "cells":
-            self.fields, self.drawing = PeriodicConv(c // 3 * 2 + FINE, PARAMETERS, bias=False), Cells()
+            self.fields, self.drawing = PeriodicConv(c // 3 * 2 + own, PARAMETERS), Cells()
             return
         self.fine = PeriodicConv(c // 3 * 2, c // 2)
         if head == "walls":
@@ -63,6 +64,9 @@ class MicrostructureGenerator(nn.Module):
         for first, second in zip(self.coarse[::2], self.coarse[1::2], strict=True):
             x = x + second(_active(first(_active(x))))
         own = fine.view(-1, FINE, 2 * rows, 2 * columns).to(x.dtype)
+        if self.head == "cells":
+            seeds = throw(own[:, :1], wanted)
+            own = torch.cat([own, seeds.to(own.dtype)], 1)
         x = torch.cat([F.interpolate(x, scale_factor=2.0), own], 1)
         for layer in self.middle:
             x = _active(layer(x))
@@ -75,7 +79,7 @@ class MicrostructureGenerator(nn.Module):
         fields = self.fields(x).float()
         gray: Tensor
         if self.head == "cells":
-            gray = self.drawing(fields, wanted)
+            gray = self.drawing(fields, seeds)
         else:
             gray = self.drawing(upsample(fields) if self.head == "walls" else fields)
         return gray
@@ -84,8 +88,8 @@ class MicrostructureGenerator(nn.Module):
 class PeriodicConv(nn.Conv2d):
     """A 3 x 3 convolution of a periodic image."""
 
-    def __init__(self, channels: int, features: int, *, bias: bool = True) -> None:
-        super().__init__(channels, features, 3, bias=bias)
+    def __init__(self, channels: int, features: int) -> None:
+        super().__init__(channels, features, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, H, W) → (B, features, H, W)."""

@@ -16,7 +16,7 @@ from lasernet.engine.visualize import visualize
 from lasernet.errors import CheckFailed, OptionError
 from lasernet.tasks.set_scores import FLOOR, draw
 
-TINY = {"channels": 12, "critic_channels": 4, "labels": 4, "batch_size": 8, "threads": 1, "device": "cpu", "epochs": 1}
+TINY = {"channels": 12, "critic_channels": 4, "batch_size": 8, "threads": 1, "device": "cpu", "epochs": 1}
 
 
 @pytest.fixture(scope="module")

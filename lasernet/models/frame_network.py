@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Literal
 
 import torch
@@ -49,6 +49,16 @@ def check_sizes(*, rnn_layers: int, hidden: int, channels: tuple[int, ...]) -> N
         raise OptionError(f"--channels {','.join(map(str, channels))}: expected widths of at least 1, as in 16,32,64")
 
 
+def check_dropout(dropout: float) -> None:
+    """Refuse a share that leaves nothing.
+
+    Raises:
+        OptionError: if it is below 0, or 1 or more.
+    """
+    if not 0 <= dropout < 1:
+        raise OptionError(f"--dropout {dropout}: expected a share in [0, 1)")
+
+
 def melt_mask(batch: Batch, threshold: Tensor | float = 0.0) -> Tensor:
     """Persistence with the melt mask: frame t, and 0 in cells that are molten or will be too hot to stay solid.
 
@@ -74,7 +84,74 @@ def frozen_color(output: Tensor, copied: Tensor) -> Tensor:
     return chance * (copied + output - output.mean(1, keepdim=True))
 
 
-class FrameNetwork(Model):
+class ScaledFrames(Model):
+    """What networks of frames share: the scale of temperatures, and a record of what their blocks answer."""
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, temperature_scale: TemperatureScale) -> None:
+        super().__init__()
+        self.temperature_scale = temperature_scale
+        self.register_buffer("low", torch.tensor(float("nan")))  # K
+        self.register_buffer("high", torch.tensor(float("nan")))
+
+    def fit_range(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The same batches; with the last one, the range of the temperatures of their valid cells is known."""
+        low, high = float("inf"), float("-inf")
+        for batch in batches:
+            seen = torch.cat([batch["temperature"][batch["valid"]], batch["future_temperature"][batch["mask"]]])
+            if seen.numel():
+                low, high = min(low, float(seen.min())), max(high, float(seen.max()))
+            yield batch
+        if low < float("inf"):
+            self.low.fill_(low)
+            self.high.fill_(max(high, low + 1.0))  # a uniform temperature has no range
+
+    def scaled_temperature(self, temperature: Tensor, batch: Batch) -> Tensor:
+        """Network units: asinh((T − liquidus) / 100 K), or linear in the fitted range. Neither is clamped."""
+        if self.temperature_scale == "range":
+            require_fit(self, torch.stack([self.low, self.high]))
+            return (temperature - self.low) / (self.high - self.low)
+        liquidus = batch["liquidus"].reshape(-1, *[1] * (temperature.ndim - 1))
+        return torch.asinh((temperature - liquidus) / UNDERCOOLING)
+
+    def recorded_blocks(self) -> dict[str, nn.Module]:
+        """The blocks that tell something, by name and in the order of the computation.
+
+        Those whose names begin with ``context`` answer all context frames of the batch at once.
+        """
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def record_activations(self, batch: Batch) -> dict[str, Tensor]:
+        """Each block's output for the last context frame, (B, C, h, w), in the order of the computation."""
+        items = len(batch["liquidus"])
+        blocks = self.recorded_blocks()
+        recorded: dict[str, Tensor] = {}
+
+        def keep(name: str, output: Tensor | tuple[Tensor, ...]) -> None:
+            image = output[0] if isinstance(output, tuple) else output
+            if name.startswith("context"):
+                image = image.reshape(items, -1, *image.shape[1:])[:, -1]
+            recorded[name] = image.detach().clone()
+
+        handles = [
+            block.register_forward_hook(lambda _module, _inputs, output, name=name: keep(name, output))
+            for name, block in blocks.items()
+        ]
+        training = self.training
+        try:
+            self.eval()
+            self(batch)
+        finally:
+            self.train(training)
+            for handle in handles:
+                handle.remove()
+        return {name: recorded[name] for name in blocks}
+
+
+class FrameNetwork(ScaledFrames):
     """Encoders of the context frames and of the future temperature, a recurrent core and a decoder.
 
     Images of any size of at least 8 x 8 cells (for three widths) are padded to whole pooling windows by
@@ -90,8 +167,6 @@ class FrameNetwork(Model):
 
     presets: ClassVar[dict[str, dict[str, object]]] = {"paper": PAPER}
     melting: Tensor
-    low: Tensor
-    high: Tensor
 
     def __init__(
         self,
@@ -106,10 +181,9 @@ class FrameNetwork(Model):
         temperature_scale: TemperatureScale,
         dropout: float,
     ) -> None:
-        super().__init__()
-        if not 0 <= dropout < 1:
-            raise OptionError(f"--dropout {dropout}: expected a share in [0, 1)")
-        self.residual, self.copy_from, self.temperature_scale = residual, copy_from, temperature_scale
+        super().__init__(temperature_scale)
+        check_dropout(dropout)
+        self.residual, self.copy_from = residual, copy_from
         self.inputs = ("nearest_ipf_3d",) if residual and copy_from == "volume" else ()
         self.core = core
         self.context_encoder = Encoder(1 + IPF_CHANNELS, channels, norm)
@@ -117,28 +191,19 @@ class FrameNetwork(Model):
         self.decoder = Decoder(hidden + channels[-1], channels, IPF_CHANNELS, skips=skips, norm=norm, dropout=dropout)
         self.multiple = 2 ** len(channels)
         self.register_buffer("melting", torch.tensor(0.0))  # K about liquidus
-        self.register_buffer("low", torch.tensor(float("nan")))  # K
-        self.register_buffer("high", torch.tensor(float("nan")))
 
     @torch.no_grad()
     def fit(self, batches: Iterable[Batch]) -> None:
         """The melting threshold by least squares, and the range of temperatures of valid cells, in one pass."""
         histogram = TemperatureHistogram(2)
-        low, high = float("inf"), float("-inf")
-        for batch in batches:
+        for batch in self.fit_range(batches):
             solid = ~batch["molten"][:, -1] & batch["mask"]
             target, copied = batch["target"], batch["ipf"][:, -1]
             costs = torch.stack([target.square().sum(1), (target - copied).square().sum(1)], -1)
             excess = batch["future_temperature"] - per_item(batch["liquidus"])
             histogram.add(excess[solid], costs[solid[:, 0]])
-            seen = torch.cat([batch["temperature"][batch["valid"]], batch["future_temperature"][batch["mask"]]])
-            if seen.numel():
-                low, high = min(low, float(seen.min())), max(high, float(seen.max()))
         _, threshold = best_threshold(histogram.above()[:, 0] + histogram.below()[:, 1])
         self.melting.fill_(threshold)
-        if low < float("inf"):
-            self.low.fill_(low)
-            self.high.fill_(max(high, low + 1.0))  # a uniform temperature has no range
 
     def forward(self, batch: Batch) -> Tensor:
         return self.answer(batch)[0]
@@ -171,44 +236,12 @@ class FrameNetwork(Model):
         prediction: Tensor = self(batch)
         return prediction.clamp(0, 1)
 
-    def scaled_temperature(self, temperature: Tensor, batch: Batch) -> Tensor:
-        """Network units: asinh((T − liquidus) / 100 K), or linear in the fitted range. Neither is clamped."""
-        if self.temperature_scale == "range":
-            require_fit(self, torch.stack([self.low, self.high]))
-            return (temperature - self.low) / (self.high - self.low)
-        liquidus = batch["liquidus"].reshape(-1, *[1] * (temperature.ndim - 1))
-        return torch.asinh((temperature - liquidus) / UNDERCOOLING)
-
-    @torch.no_grad()
-    def record_activations(self, batch: Batch) -> dict[str, Tensor]:
-        """Each block's output for the last context frame, (B, C, h, w), in the order of the computation."""
-        items = len(batch["liquidus"])
+    def recorded_blocks(self) -> dict[str, nn.Module]:
         blocks: dict[str, nn.Module] = {}
         for name, part in (("context", self.context_encoder.blocks), ("future", self.future_encoder.blocks)):
             blocks |= {f"{name}.{index + 1}": block for index, block in enumerate(part)}
         blocks |= {f"memory.{index + 1}": layer for index, layer in enumerate(self.core_layers())}
-        blocks |= {f"decoder.{index + 1}": block for index, block in enumerate(self.decoder.blocks)}
-        recorded: dict[str, Tensor] = {}
-
-        def keep(name: str, output: Tensor | tuple[Tensor, ...]) -> None:
-            image = output[0] if isinstance(output, tuple) else output
-            if name.startswith("context"):
-                image = image.reshape(items, -1, *image.shape[1:])[:, -1]
-            recorded[name] = image.detach().clone()
-
-        handles = [
-            block.register_forward_hook(lambda _module, _inputs, output, name=name: keep(name, output))
-            for name, block in blocks.items()
-        ]
-        training = self.training
-        try:
-            self.eval()
-            self(batch)
-        finally:
-            self.train(training)
-            for handle in handles:
-                handle.remove()
-        return {name: recorded[name] for name in blocks}
+        return blocks | {f"decoder.{index + 1}": block for index, block in enumerate(self.decoder.blocks)}
 
     def core_layers(self) -> Iterable[nn.Module]:
         """The recurrent layers, bottom first; each answers h, or a tuple that starts with it."""

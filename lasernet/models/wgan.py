@@ -15,7 +15,13 @@ from lasernet.metrics.set_distances import distances
 from lasernet.models.base import Model, Phase, Terms
 from lasernet.nn.dcgan import DcganCritic, DcganGenerator
 from lasernet.nn.gradient_penalty import gradient_penalty
-from lasernet.nn.microstructure_generator import CELL, MicrostructureGenerator
+from lasernet.nn.microstructure_generator import (
+    CELL,
+    CellGenerator,
+    MicrostructureGenerator,
+    PixelGenerator,
+    WallGenerator,
+)
 from lasernet.nn.noise import normal, uniform
 from lasernet.nn.patch_critic import PatchCritic
 from lasernet.nn.symmetry import transformed
@@ -92,7 +98,7 @@ class Wgan(Model):
         if arch == "dcgan":
             self.generator, self.critic = DcganGenerator(), DcganCritic()
         else:
-            self.generator = MicrostructureGenerator(channels, labels, head)
+            self.generator = _generator(head, channels, labels)
             self.critic = PatchCritic(critic_channels, periodic=self.periodic)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.register_buffer("grains", torch.full((QUANTILES,), 1.0))
@@ -230,6 +236,12 @@ class Wgan(Model):
         drawn = self.sample(torch.arange(len(images)) + VALIDATION_SEED)[0].cpu()[:, 0]
         found = distances(_gray(drawn), _gray(images), periodic=self.periodic)
         return {"loss": sum(found.values()), **found}
+
+
+def _generator(head: str, channels: int, labels: int) -> MicrostructureGenerator:
+    if head == "walls":
+        return WallGenerator(channels, labels)
+    return CellGenerator(channels) if head == "cells" else PixelGenerator(channels)
 
 
 def _gray(images: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -41,7 +41,7 @@ class Cells(nn.Module):
         self.log_width = nn.Parameter(torch.tensor(math.log(width) / FAST))
 
     def forward(self, parameters: Tensor, seeds: Tensor) -> Tensor:
-        """Unbounded numbers of the sites of a periodic image (B, 5, H/4, W/4) and which sites have cells (B, 1, H/4, W/4).
+        """Unbounded numbers of the sites of a periodic image (B, 5, H/4, W/4), and which have cells (B, 1, H/4, W/4).
 
         Returns:
             Gray in [0, 1], (B, 1, H, W).

@@ -1,8 +1,6 @@
-"""A fully convolutional generator of periodic microstructures: noise laid out in space, images of any size."""
+"""Fully convolutional generators of periodic microstructures: noise laid out in space, images of any size."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -19,34 +17,19 @@ CELL = 8  # pixels per site of the coarse noise
 
 
 class MicrostructureGenerator(nn.Module):
-    """Noise and a condition → gray images (B, 1, H, W) in [0, 1], periodic, H and W multiples of 8.
-
-    Convolutions with circular padding at one eighth, one quarter and, but for ``cells``, half of the resolution.
-    What they give are the cells of a generalized power diagram (``cells``) or the order parameters of a partition
-    (``walls``), whose walls are drawn, or gray values (``pixels``).
+    """What all of them share: from noise to features at a quarter of the resolution, by periodic convolutions.
 
     Args:
         channels: at the coarse resolutions.
-        labels: order parameters of the ``walls`` head.
+        own: channels that each fine site brings itself.
     """
 
-    def __init__(self, channels: int, labels: int, head: Literal["cells", "walls", "pixels"]) -> None:
+    def __init__(self, channels: int, own: int = FINE) -> None:
         super().__init__()
         c = channels
         self.entry = PeriodicConv(COARSE + GLOBAL + 1, c)
         self.coarse = nn.ModuleList(PeriodicConv(c, c) for _ in range(4))
-        own = FINE + (head == "cells")
-        self.middle = nn.ModuleList([PeriodicConv(c + own, c), PeriodicConv(c, c // 3 * 2)])
-        self.head = head
-        self.drawing: nn.Module = nn.Sigmoid()
-        if head == "cells":
-            self.fields, self.drawing = PeriodicConv(c // 3 * 2 + own, PARAMETERS), Cells()
-            return
-        self.fine = PeriodicConv(c // 3 * 2, c // 2)
-        if head == "walls":
-            self.fields, self.drawing = PeriodicConv(c // 2, labels), Walls()
-        else:
-            self.detail, self.fields = PeriodicConv(c // 2, c // 4), PeriodicConv(c // 4, 1)
+        self.middle = nn.ModuleList([PeriodicConv(c + own, c), PeriodicConv(c, features_of(c))])
 
     @staticmethod
     def noise_size(height: int, width: int) -> int:
@@ -55,7 +38,13 @@ class MicrostructureGenerator(nn.Module):
         return GLOBAL + COARSE * sites + FINE * 4 * sites
 
     def forward(self, noise: Tensor, condition: Tensor, wanted: Tensor, height: int, width: int) -> Tensor:
-        """Images from noise (B, noise_size), conditions (B,) and how many cells are wanted, (B,)."""
+        """Gray images in [0, 1], (B, 1, height, width), the sides multiples of 8.
+
+        Args:
+            noise: (B, noise_size).
+            condition: (B,).
+            wanted: how many grains, (B,).
+        """
         rows, columns = height // CELL, width // CELL
         whole, coarse, fine = torch.split(noise, [GLOBAL, COARSE * rows * columns, FINE * 4 * rows * columns], 1)
         everywhere = torch.cat([whole, condition[:, None].to(whole.dtype)], 1)[:, :, None, None]
@@ -63,26 +52,70 @@ class MicrostructureGenerator(nn.Module):
         x = self.entry(x.contiguous(memory_format=torch.channels_last))
         for first, second in zip(self.coarse[::2], self.coarse[1::2], strict=True):
             x = x + second(_active(first(_active(x))))
-        own = fine.view(-1, FINE, 2 * rows, 2 * columns).to(x.dtype)
-        if self.head == "cells":
-            seeds = throw(own[:, :1], wanted)
-            own = torch.cat([own, seeds.to(own.dtype)], 1)
-        x = torch.cat([F.interpolate(x, scale_factor=2.0), own], 1)
+        sites = fine.view(-1, FINE, 2 * rows, 2 * columns).to(x.dtype)
+        return self.draw(F.interpolate(x, scale_factor=2.0), sites, wanted)
+
+    def draw(self, x: Tensor, sites: Tensor, wanted: Tensor) -> Tensor:
+        """The image from coarse features brought to a quarter of the resolution, and the noise there."""
+        raise NotImplementedError
+
+    def mixed(self, x: Tensor, own: Tensor) -> Tensor:
+        """Features at a quarter of the resolution."""
+        x = torch.cat([x, own], 1)
         for layer in self.middle:
             x = _active(layer(x))
-        if self.head == "cells":
-            x = torch.cat([x, own], 1)  # so that neighboring sites can differ
-        else:
-            x = _active(self.fine(upsample(x).contiguous(memory_format=torch.channels_last)))
-        if self.head == "pixels":
-            x = _active(self.detail(upsample(x).contiguous(memory_format=torch.channels_last)))
-        fields = self.fields(x).float()
-        gray: Tensor
-        if self.head == "cells":
-            gray = self.drawing(fields, seeds)
-        else:
-            gray = self.drawing(upsample(fields) if self.head == "walls" else fields)
+        return x
+
+
+class CellGenerator(MicrostructureGenerator):
+    """Walls between the cells of a generalized power diagram, around seeds at random sites, as many as are wanted."""
+
+    def __init__(self, channels: int) -> None:
+        own = FINE + 1
+        super().__init__(channels, own)
+        self.fields, self.drawing = PeriodicConv(features_of(channels) + own, PARAMETERS), Cells()
+
+    def draw(self, x: Tensor, sites: Tensor, wanted: Tensor) -> Tensor:
+        """The first of a site's random numbers decides whether it has a cell; the network sees where they are."""
+        seeds = throw(sites[:, :1], wanted)
+        own = torch.cat([sites, seeds.to(sites.dtype)], 1)
+        fields = self.fields(torch.cat([self.mixed(x, own), own], 1))  # own again, so that neighbors can differ
+        gray: Tensor = self.drawing(fields.float(), seeds)
         return gray
+
+
+class WallGenerator(MicrostructureGenerator):
+    """Walls of a free partition of the plane.
+
+    Args:
+        labels: how many order parameters.
+    """
+
+    def __init__(self, channels: int, labels: int) -> None:
+        super().__init__(channels)
+        self.fine = PeriodicConv(features_of(channels), channels // 2)
+        self.fields, self.drawing = PeriodicConv(channels // 2, labels), Walls()
+
+    def draw(self, x: Tensor, sites: Tensor, wanted: Tensor) -> Tensor:
+        """One more convolution at half of the resolution, then order parameters."""
+        x = _active(self.fine(doubled(self.mixed(x, sites))))
+        gray: Tensor = self.drawing(upsample(self.fields(x).float()))
+        return gray
+
+
+class PixelGenerator(MicrostructureGenerator):
+    """Gray values."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.fine = PeriodicConv(features_of(channels), channels // 2)
+        self.detail, self.fields = PeriodicConv(channels // 2, channels // 4), PeriodicConv(channels // 4, 1)
+
+    def draw(self, x: Tensor, sites: Tensor, wanted: Tensor) -> Tensor:
+        """Convolutions at half and at full resolution."""
+        x = _active(self.fine(doubled(self.mixed(x, sites))))
+        x = _active(self.detail(doubled(x)))
+        return torch.sigmoid(self.fields(x).float())
 
 
 class PeriodicConv(nn.Conv2d):
@@ -94,6 +127,16 @@ class PeriodicConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, H, W) → (B, features, H, W)."""
         return super().forward(wrap(x))
+
+
+def features_of(channels: int) -> int:
+    """Channels at a quarter of the resolution."""
+    return channels // 3 * 2
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Twice the resolution, in the layout that convolutions like."""
+    return upsample(x).contiguous(memory_format=torch.channels_last)
 
 
 def _active(x: Tensor) -> Tensor:

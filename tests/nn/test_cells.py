@@ -7,7 +7,6 @@ import torch
 from lasernet.nn.cells import PARAMETERS, REACH, SITE, WEIGHT, Cells, throw
 from lasernet.physics.grains import count_grains
 
-
 Sites = tuple[torch.Tensor, torch.Tensor]
 
 

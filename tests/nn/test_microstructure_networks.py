@@ -1,16 +1,26 @@
 """The fully convolutional pair: equivariant where it is periodic, of any size, each image judged alone."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
-from lasernet.nn.microstructure_generator import COARSE, FINE, GLOBAL, MicrostructureGenerator
+from lasernet.nn.microstructure_generator import (
+    COARSE,
+    FINE,
+    GLOBAL,
+    CellGenerator,
+    MicrostructureGenerator,
+    PixelGenerator,
+    WallGenerator,
+)
 from lasernet.nn.patch_critic import PatchCritic
 
 
-@pytest.mark.parametrize("head", ["cells", "walls", "pixels"])
-def test_shifting_the_noise_shifts_the_image(head: str) -> None:
+@pytest.mark.parametrize("make", [lambda: CellGenerator(12), lambda: WallGenerator(12, 4), lambda: PixelGenerator(12)])
+def test_shifting_the_noise_shifts_the_image(make: Callable[[], MicrostructureGenerator]) -> None:
     torch.manual_seed(0)
-    network = MicrostructureGenerator(12, 4, head).double()  # type: ignore[arg-type]
+    network = make().double()
     noise = torch.randn(2, network.noise_size(32, 40), dtype=torch.float64)
     whole, coarse, fine = noise.split([GLOBAL, COARSE * 20, FINE * 80], 1)
     coarse = torch.roll(coarse.view(2, COARSE, 4, 5), (1, 2), (2, 3)).flatten(1)

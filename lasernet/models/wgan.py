@@ -13,6 +13,7 @@ from lasernet.errors import OptionError
 from lasernet.losses.base import Batch, Criterion
 from lasernet.metrics.set_distances import distances
 from lasernet.models.base import Model, Phase, Terms
+from lasernet.nn.cells import SITE
 from lasernet.nn.dcgan import DcganCritic, DcganGenerator
 from lasernet.nn.gradient_penalty import gradient_penalty
 from lasernet.nn.microstructure_generator import (
@@ -218,8 +219,10 @@ class Wgan(Model):
                 raise OptionError("--periodic: the dcgan networks draw as they were trained; leave it out")
         if height % CELL or height < 4 * CELL:
             raise OptionError(f"--size {height}: expected a multiple of {CELL}, {4 * CELL} at least")
-        if grains is not None and not 1 <= grains < 1e6:
-            raise OptionError(f"--grains {grains:g}: expected at least 1")
+        if grains is not None and not 1 <= grains <= (height // SITE) * (width // SITE):
+            raise OptionError(
+                f"--grains {grains:g}: expected 1 to {(height // SITE) * (width // SITE)} in {height} x {width} pixels"
+            )
 
     def watch(self) -> Tensor:
         """Sixteen draws that are the same at every call, but for the weights."""

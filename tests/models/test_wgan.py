@@ -98,7 +98,8 @@ def test_without_a_request_grain_numbers_follow_the_training_images() -> None:
     ("options", "asked", "said"),
     [
         ({}, {"size": 33}, "multiple of 8"),
-        ({}, {"grains": 0.0}, "at least 1"),
+        ({}, {"grains": 0.0}, "expected 1 to 256"),
+        ({}, {"grains": 257.0}, "expected 1 to 256 in 64 x 64"),
         ({"arch": "dcgan"}, {"grains": 30.0}, "no condition"),
         ({"arch": "dcgan"}, {"size": 128}, "64 x 64 only"),
         ({"arch": "dcgan"}, {"periodic": False}, "as they were trained"),

@@ -107,7 +107,7 @@ def test_as_many_sites_get_cells_as_are_wanted(wanted: int) -> None:
     assert seeds.flatten(1).sum(1).tolist() == [wanted] * 4
 
 
-@pytest.mark.parametrize("wanted", [12, 30])
+@pytest.mark.parametrize("wanted", [1, 5, 12, 30])
 def test_as_many_cells_are_seen_as_are_wanted(wanted: int) -> None:
     parameters, seeds = random_cells((16, 16), [float(wanted)] * 8, seed=3)
     parameters[:, 2:] = 0

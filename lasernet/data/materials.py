@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lasernet.errors import OptionError
 from lasernet.registry import suggestion
+from lasernet.simulate import materials as simulated
 
 
 class AssumedWarning(UserWarning):
@@ -32,29 +33,7 @@ class Material:
 
 
 MATERIALS = {
-    material.name: material
-    for material in (
-        Material(
-            "316L",
-            solidus=1696.5,
-            liquidus=1723.0,
-            source="ExaCA 2.1.0, material file SS316: freezing range 26.5 K below a liquidus of 1723 K. "
-            "Equilibrium values are wider: 1670 to 1730 K (C. S. Kim, ANL-75-55, 1975)",
-        ),
-        Material(
-            "IN625",
-            solidus=1410.0,
-            liquidus=1620.0,
-            source="ExaCA 2.1.0, material file Inconel625: freezing range 210 K (to the last eutectic) below a "
-            "liquidus of 1620 K",
-        ),
-        Material(
-            "steel-1620",
-            solidus=1560.0,
-            liquidus=1620.0,
-            source="the solidification band of the LASERNet evaluation; not the melting range of 316L",
-        ),
-    )
+    name: Material(name, known.solidus, known.liquidus, known.source) for name, known in simulated.MATERIALS.items()
 }
 DEFAULT_MATERIAL = "316L"
 DEFAULT_TIME_STEP = 22.5e-6  # s

@@ -56,7 +56,7 @@ class Option:
                 return None
             raise self._error(value)
         if self.kind is tuple:
-            parts = value.split(",") if isinstance(value, str) else value
+            parts = value.replace(":", ",").split(",") if isinstance(value, str) else value
             if not isinstance(parts, (list, tuple)) or self.item is None:
                 raise self._error(value)
             return tuple(self._scalar(part, self.item) for part in parts)  # type: ignore[return-value]

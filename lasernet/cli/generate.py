@@ -65,9 +65,13 @@ def generator_command(name: str) -> Any:
         "preset": (
             str,
             "default",
-            typer.Option("--preset", metavar="NAME", help=f"How many {generator.unit}: {counts}."),
+            typer.Option("--preset", metavar="NAME", help=f"Size and number of {generator.unit}: {counts}."),
         ),
-        "n": (int | None, None, typer.Option("--n", metavar="INT", help=f"Number of {generator.unit} instead.")),
+        "n": (
+            int | None,
+            None,
+            typer.Option("--n", f"--{generator.unit}", metavar="INT", help=f"Number of {generator.unit} instead."),
+        ),
         "seed": (int, 0, typer.Option("--seed", metavar="INT", help="Same seed and options, same content.")),
         "overwrite": (bool, False, typer.Option("--overwrite", help="Replace an existing file.")),
     }

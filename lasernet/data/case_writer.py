@@ -16,6 +16,7 @@ from lasernet.data.structure import (
     AXES,
     DTYPES,
     FIELDS,
+    ORIENTATION,
     UNITS,
     case_hash,
     field_shape,
@@ -55,6 +56,7 @@ class CaseWriter:
         self._disk, self._thread = disk, thread
         self._digests: dict[str, dict[int, bytes]] = {field: {} for field in self.fields}
         self._masks: dict[int, NDArray[np.uint8]] = {}
+        self.orientations: NDArray[np.float64] | None = None
         events.append((name, -1))
         for axis in AXES:
             dataset = group.create_dataset(axis, data=np.asarray(axes[axis], "<f8"), track_times=False)
@@ -109,6 +111,17 @@ class CaseWriter:
         self._events.append((self.name, index))
         self._disk.raise_problem()
 
+    def write_orientations(self, quaternions: NDArray[Any]) -> None:
+        """Store how the crystal of each grain lies: (grains + 1, 4), row i of grain i, w first, from crystal to sample.
+
+        Raises:
+            DataError: if the rows are no unit quaternions.
+        """
+        table = np.ascontiguousarray(quaternions, "<f8")
+        if table.ndim != 2 or table.shape[1] != 4 or not np.allclose(np.linalg.norm(table, axis=1), 1, atol=1e-6):
+            raise DataError(f"orientations of case '{self.name}' are {table.shape}; expected unit quaternions (n, 4)")
+        self.orientations = table
+
     def finish(self) -> str:
         """Write the mask, if one is needed, and the attributes; return the content hash."""
         self._check_complete()
@@ -131,6 +144,10 @@ class CaseWriter:
                 if field == "ipf":
                     dataset.attrs["scale"] = 1 / 255
                 described[field] = (dataset.shape, hashes[field].hexdigest())
+        if self.orientations is not None:
+            table = self._group.create_dataset(ORIENTATION, data=self.orientations, track_times=False)
+            table.attrs["unit"], table.attrs["sha256"] = "1", _digest(self.orientations).hex()
+            described[ORIENTATION] = (table.shape, _digest(self.orientations).hex())
         if not self.attributes["group"]:
             joined = "".join(described[field][1] for field in described)
             self.attributes["group"] = "track-" + hashlib.sha256(joined.encode()).hexdigest()[:12]
@@ -199,6 +216,7 @@ class CaseWriter:
             compression_opts=(9 if self._compact else 1) if compression == "gzip" else None,
             shuffle=field == "temperature" or (self._compact and field == "grain_id"),
             fletcher32=True,
+            fillvalue=0,  # else chunks hold whatever was in memory where they reach beyond the grid
             track_times=False,
         )
 

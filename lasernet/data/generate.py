@@ -12,10 +12,11 @@ import scipy
 
 from lasernet import __version__
 from lasernet.data.image_file import ImageSetWriter
+from lasernet.data.laser_file import write_laser
 from lasernet.errors import OptionError
 from lasernet.options import resolve
 from lasernet.registry import suggestion
-from lasernet.simulate import voronoi
+from lasernet.simulate import laser, voronoi
 from lasernet.simulate.voronoi_checks import check_voronoi
 
 BLOCK_PIXELS = 1 << 20  # images are made and written in blocks of about so many
@@ -48,6 +49,7 @@ class Generator:
         unit: what is counted.
         version: rises when the same options and seed give other content.
         counts: how many a preset makes.
+        presets: options that a preset sets.
         recipe: its keyword-only parameters are the options; None as long as the generator is not built.
         write: makes the file from resolved options.
         checks: compares the generator with its exact references, one object per check.
@@ -57,6 +59,7 @@ class Generator:
     unit: str
     version: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    presets: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     recipe: Callable[..., object] | None = None
     write: Writer | None = None
     checks: Callable[[], list[dict[str, object]]] | None = None
@@ -84,8 +87,27 @@ def write_voronoi(
             progress(start + len(drawn), count)
 
 
+def check_laser() -> list[dict[str, object]]:
+    """Every check of the laser generator."""
+    from lasernet.simulate import laser_checks  # imports numba, which takes a second
+
+    return laser_checks.check_laser()
+
+
 GENERATORS: dict[str, Generator] = {
-    "laser": Generator("Grains grown behind a laser-melted pool", "cases"),
+    "laser": Generator(
+        "Grains grown behind a laser-melted pool",
+        "cases",
+        version=laser.VERSION,
+        counts={"small": 1, "default": 4, "paper": 1},
+        presets={
+            "small": {"cells": (72, 24, 16), "spacing": 5e-6},
+            "paper": {"cells": (465, 94, 47), "power": (90.0,), "beam_radius": 80e-6, "beam_depth": 40e-6},
+        },
+        recipe=laser.LaserTracks,
+        write=write_laser,
+        checks=check_laser,
+    ),
     "flow": Generator("Flow through fibers, with permeability", "samples"),
     "voronoi": Generator(
         "Grain structures: Poisson–Voronoi cells between dark boundaries",
@@ -130,7 +152,8 @@ def recipe_of(
         raise OptionError(f"--n {count}: expected at least one of the {generator.unit}")
     if seed < 0:
         raise OptionError(f"--seed {seed}: expected 0 or more")
-    resolved = resolve(generator.recipe, options, what=f"data generate {name}")
+    chosen = {**generator.presets.get(preset, {}), **options}
+    resolved = resolve(generator.recipe, chosen, what=f"data generate {name}")
     generator.recipe(**resolved)  # checks the values
     return {"generator": name, "version": generator.version, "n": count, "seed": seed, "options": resolved}
 
@@ -149,7 +172,7 @@ def generate(
     """Run a generator and write its file, whole or not at all; return the path.
 
     Args:
-        preset: how many to make: small, default or paper.
+        preset: how many to make and at what size: small, default or paper.
         n: how many to make instead.
         seed: number i of a set depends on the seed and i alone: a longer set begins with the shorter one.
         progress: called with how many are done, of how many.

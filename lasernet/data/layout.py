@@ -40,6 +40,7 @@ class Case:
         self.name = name
         self._path = path
         self._datasets = {field: group[field] for field in FIELDS if field in group}
+        self._orientations = group.get(structure.ORIENTATION)
         self.fields: tuple[str, ...] = tuple(self._datasets)
         self.x, self.y, self.z, self.t = (
             np.asarray(group[axis][()], dtype=np.float64) for axis in ("x", "y", "z", "t")
@@ -68,6 +69,13 @@ class Case:
                 "import a source that holds it"
             )
         return read_stored(dataset, index, f"{self._path.name}: '{field}' of case '{self.name}'")
+
+    @property
+    def orientations(self) -> NDArray[np.float64] | None:
+        """Unit quaternions (w, x, y, z) from crystal to sample, row i of grain i; None where the source has none."""
+        if self._orientations is None:
+            return None
+        return np.asarray(read_stored(self._orientations, (), f"{self._path.name}: orientations of '{self.name}'"))
 
     def frame(self, field: str, t: int) -> NDArray[Any]:
         """The whole volume of a field at one frame; a mask without time is the same at every frame."""

@@ -31,7 +31,9 @@ IPF_KEYS = ("tsl", "tsl-sqrt", "exaca", "orix", "unknown")
 AXES = ("t", "x", "y", "z")
 DTYPES = {"temperature": "<f4", "ipf": "|u1", "grain_id": "<i4", "mask": "|b1"}
 FIELDS = tuple(DTYPES)  # the canonical order
+ORIENTATION = "orientation"  # unit quaternions (w, x, y, z) from crystal to sample, row i of grain i
 UNITS = {"temperature": "K", "ipf": "1", "grain_id": "1", "mask": "1", "t": "s", "x": "m", "y": "m", "z": "m"}
+MAX_GRAINS = 1 << 31
 TEXTS = ("material", "ipf_key", "group", "provenance", "content_hash", "units")
 NUMBERS = {"solidus": (), "liquidus": (), "front_low": (), "front_high": (), "scan_velocity": (3,)}
 
@@ -75,9 +77,10 @@ def case_hash(
 
 
 def _check_case(case: h5py.Group, where: str, seen: set[object], file_size: int) -> str:
-    found = dict(members(case, where, len(AXES) + len(FIELDS), seen))
+    known = (*AXES, *FIELDS, ORIENTATION)
+    found = dict(members(case, where, len(known), seen))
     for name, item in found.items():
-        if name not in AXES + FIELDS:
+        if name not in known:
             raise Refused(f"{where} holds '{name}', which the layout does not know")
         if not isinstance(item, h5py.Dataset):
             raise Refused(f"'{name}' of {where} is no dataset")
@@ -95,6 +98,8 @@ def _check_case(case: h5py.Group, where: str, seen: set[object], file_size: int)
             if name == "ipf" and abs(number(found[name], "scale", (), f"'ipf' of {where}") - 1 / 255) > 1e-12:
                 raise Refused(f"'ipf' of {where} has another scale than 1/255")
             fields[name] = (found[name].shape, text(found[name], "sha256", f"'{name}' of {where}"))
+    if ORIENTATION in found:
+        fields[ORIENTATION] = _check_orientations(found[ORIENTATION], where, file_size)
     attributes: dict[str, object] = {name: text(case, name, where) for name in TEXTS}
     attributes |= {name: number(case, name, shape, where) for name, shape in NUMBERS.items()}
     check_physics(attributes, where)
@@ -105,6 +110,14 @@ def _check_case(case: h5py.Group, where: str, seen: set[object], file_size: int)
             "damaged; import or generate it again"
         )
     return str(stored)
+
+
+def _check_orientations(dataset: h5py.Dataset, where: str, file_size: int) -> tuple[object, str]:
+    shape = dataset.shape
+    if shape is None or len(shape) != 2 or shape[1] != 4 or not 1 <= shape[0] <= MAX_GRAINS:
+        raise Refused(f"'{ORIENTATION}' of {where} has shape {shape}; expected (grains + 1, 4)")
+    check_dataset(dataset, f"'{ORIENTATION}' of {where}", "<f8", (shape,), file_size)
+    return shape, text(dataset, "sha256", f"'{ORIENTATION}' of {where}")
 
 
 def check_physics(attributes: Mapping[str, Any], where: str) -> None:

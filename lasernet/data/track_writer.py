@@ -1,6 +1,7 @@
 """The HDF5 layout of laser tracks: writing side.
 
-A file appears under its name only when it is complete, and equal content gives equal bytes.
+A file appears under its name only when it is complete. Equal content is laid out equally and has an equal hash; the
+bytes may differ where LZF compresses, which starts from whatever its table holds.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ class FileWriter:
         set_root(self._file, self._kind, hashes)
 
     def rewrite(self, path: Path) -> FileWriter:
-        """Write the same cases and frames once more, by name and time: equal content gives equal bytes."""
+        """Write the same cases and frames once more, by name and time, so that equal content is laid out equally."""
         other = FileWriter(path, self._kind, compact=self._compact)
         try:
             for case in sorted(self.cases, key=lambda case: case.name):
@@ -166,6 +167,8 @@ class FileWriter:
                 )
                 for index in range(case.shape[0]):
                     copy.write_frame(index, **case.volumes(index))
+                if case.orientations is not None:
+                    copy.write_orientations(case.orientations)
         except BaseException:
             other.close()
             raise

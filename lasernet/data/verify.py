@@ -13,7 +13,8 @@ from lasernet.data.image_verify import verify_images
 from lasernet.data.inspect import molten_of
 from lasernet.data.layout import Case, open_file
 from lasernet.data.reading import by_kind
-from lasernet.data.structure import REGULAR, case_hash, irregularity
+from lasernet.data.structure import ORIENTATION, REGULAR, case_hash, irregularity
+from lasernet.simulate.materials import MATERIALS
 
 HOTTEST = 1e5  # K
 
@@ -42,7 +43,8 @@ def verify_tracks(path: Path) -> list[dict[str, object]]:
 
 def verify_case(case: Case) -> list[dict[str, object]]:
     """Every check of one case."""
-    wrong = dict.fromkeys(("temperature", "missing", "colors"), 0)
+    wrong = dict.fromkeys(("temperature", "missing", "colors", "solid", "hot", "molten", "cold"), 0)
+    coldest = coldest_melt(case)
     digests: dict[str, list[bytes]] = {field: [] for field in case.fields}
     for frame in range(case.shape[0]):
         valid = case.valid(frame)
@@ -60,6 +62,13 @@ def verify_case(case: Case) -> list[dict[str, object]]:
             wrong["missing"] += int((ids[~valid] != 0).sum())
         if ipf is not None and ids is not None:
             wrong["colors"] += int((ipf.any(axis=0) & molten_of(volumes, valid)).sum())
+        if temperature is not None and (ipf is not None or ids is not None):
+            molten = molten_of(volumes, valid)
+            solid = valid & ~molten
+            wrong["solid"] += int(solid.sum())
+            wrong["hot"] += int((temperature[solid] >= case.liquidus).sum())
+            wrong["molten"] += int(molten.sum())
+            wrong["cold"] += int((temperature[molten] < coldest).sum())
     prefix = case.name
     checks = [check(f"{prefix}/hash", _recomputed_hash(case, digests), case.content_hash, None)]
     for axis, values in (("x", case.x), ("y", case.y), ("z", case.z)):
@@ -69,12 +78,31 @@ def verify_case(case: Case) -> list[dict[str, object]]:
     checks.append(check(f"{prefix}/cells without a point that hold a value", wrong["missing"], 0, 0))
     if {"ipf", "grain_id"} <= set(case.fields):
         checks.append(check(f"{prefix}/molten cells with a color", wrong["colors"], 0, 0))
+    if wrong["solid"] or wrong["molten"]:
+        # What we generate melts at liquidus, to the cell. Elsewhere both are counted, not judged: an automaton may
+        # keep a temperature of its own (on the ExaCA tracks, 100 to 600 solid cells per frame are above liquidus).
+        ours = case.provenance.get("generator") == "laser"
+        checks.append(check(f"{prefix}/solid cells above liquidus", wrong["hot"], 0, 0 if ours else wrong["solid"]))
+        # A front that follows the beam is not colder than that; single cells where it turns or stops may be.
+        allowed = wrong["molten"] // 1000 if ours else wrong["molten"]
+        checks.append(check(f"{prefix}/molten cells below liquidus - ΔT(V)", wrong["cold"], 0, allowed))
     return checks
+
+
+def coldest_melt(case: Case) -> float:
+    """The temperature in K at which dendrites grow as fast as the beam moves; 0 where that is not known."""
+    if case.material not in MATERIALS:
+        return 0.0
+    law = MATERIALS[case.material].growth
+    speed = float(np.linalg.norm(case.scan_velocity))
+    if speed > float(law.velocity(law.largest_undercooling)):
+        return 0.0
+    return case.liquidus - float(law.undercooling(speed))
 
 
 def _recomputed_hash(case: Case, digests: dict[str, list[bytes]]) -> str:
     moving = "mask" in case.fields and case.read("mask", (0, 0, 0)).ndim > 0
-    fields = {}
+    fields: dict[str, tuple[object, str]] = {}
     for field, found in digests.items():
         if field == "mask":
             shape: tuple[int, ...] = case.shape if moving else case.shape[1:]
@@ -82,6 +110,8 @@ def _recomputed_hash(case: Case, digests: dict[str, list[bytes]]) -> str:
         else:
             shape = (case.shape[0], 9, *case.shape[1:]) if field == "ipf" else case.shape
         fields[field] = (shape, hashlib.sha256(b"".join(found)).hexdigest())
+    if (table := case.orientations) is not None:
+        fields[ORIENTATION] = (table.shape, hashlib.sha256(np.ascontiguousarray(table, "<f8").data).hexdigest())
     attributes: dict[str, object] = {
         "solidus": case.solidus,
         "liquidus": case.liquidus,

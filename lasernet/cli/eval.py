@@ -30,6 +30,10 @@ def evaluate_runs(
     ] = "best",
     t_solidus: Annotated[float | None, typer.Option(help="Lower end of the front region, K.", metavar="K")] = None,
     t_liquidus: Annotated[float | None, typer.Option(help="Upper end of the front region, K.", metavar="K")] = None,
+    rollout: Annotated[
+        int | None,
+        typer.Option("--rollout", help="Also apply the run to its own predictions, H frames far.", metavar="H"),
+    ] = None,
     form: Annotated[
         Literal["table", "json", "csv"] | None,
         typer.Option("--format", help="Default: table on a terminal, one JSON object per run and line elsewhere."),
@@ -48,6 +52,7 @@ def evaluate_runs(
     lasernet eval RUN | jq .metrics.active.mse
     lasernet eval RUN_A RUN_B --split all
     lasernet eval RUN --fail-if "metrics.all.mse>0.01"
+    lasernet eval RUN --rollout 3
     """
     paths = open_runs(runs, plugin)
     from lasernet.engine.evaluate import check_gate, evaluate_many, parse_gate
@@ -61,6 +66,7 @@ def evaluate_runs(
         checkpoint=checkpoint,
         t_solidus=t_solidus,
         t_liquidus=t_liquidus,
+        rollout=rollout,
         device=device,
     )
     chosen = form or ("table" if sys.stdout.isatty() else "json")
@@ -77,19 +83,29 @@ def evaluate_runs(
 
 
 def rows_of(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One flat row per run, split, answer (the model or a baseline) and region."""
+    """One flat row per run, split, answer (the model or a baseline) and region; of a rollout, per step too."""
     rows = []
     for one in results:
         parts = one["splits"] if "splits" in one else {one["split"]: one}
         for split, part in parts.items():
-            answers = {one["model"]: part["metrics"], **part["baselines"]}
-            for index, (name, regions) in enumerate(answers.items()):
-                for region, values in regions.items():
-                    skill = part["skill"].get(name, {}).get(region, {}) if index else {}
-                    row = {"run": one["run"], "split": split, "answer": name, "region": region, **values}
-                    row |= {f"skill_{key}": skill.get(key) for key in ("mse", "low", "high")}
-                    row |= one["cost"] if not index else {}
-                    rows.append(row)
+            rows += [{**row, **cost} for row, cost in _part_rows(one, part, {"run": one["run"], "split": split})]
+        for step, part in one.get("rollout", {}).get("steps", {}).items():
+            first = {"run": one["run"], "split": one["split"], "step": int(step)}
+            rows += [row for row, _ in _part_rows(one, part, first)]
+    return rows
+
+
+def _part_rows(
+    one: dict[str, Any], part: dict[str, Any], first: dict[str, Any]
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The rows of a split or step, which begin with ``first``, and the costs that belong to each."""
+    rows = []
+    for index, (name, regions) in enumerate({one["model"]: part["metrics"], **part["baselines"]}.items()):
+        for region, values in regions.items():
+            skill = part["skill"].get(name, {}).get(region, {}) if index else {}
+            row = {**first, "answer": name, "region": region, **values}
+            row |= {f"skill_{key}": skill.get(key) for key in ("mse", "low", "high")}
+            rows.append((row, {} if index else one["cost"]))
     return rows
 
 
@@ -130,6 +146,8 @@ def _print_all(console: Any, results: list[dict[str, Any]]) -> None:
         parts = one["splits"] if "splits" in one else {one["split"]: one}
         for split, part in parts.items():
             _print_part(console, one, split, part)
+            _print_pools(console, one, part)
+        _print_rollout(console, one)
         better = one.get("improvement")
         if better and "reason" in better:
             console.print(f"not compared with {better['over']}: {better['reason']}")
@@ -175,13 +193,16 @@ def _print_values(console: Any, one: dict[str, Any], split: str, part: dict[str,
 
 def _print_errors(console: Any, one: dict[str, Any], split: str, part: dict[str, Any]) -> None:
     regions = list(part["metrics"])
-    errors = _regions_table(f"{one['run']}: MSE on {part['items']} {split} items", regions)
-    errors.add_row(one["model"], *(_number(part["metrics"][r].get("mse")) for r in regions), style="bold")
-    for label, values in part["baselines"].items():
-        errors.add_row(label, *(_number(values[r].get("mse")) for r in regions))
-    errors.add_section()
-    errors.add_row("cells", *(_number(part["metrics"][r].get("cells")) for r in regions))
-    console.print(errors)
+    at_once = len(regions) if len(regions) < 5 or console.width >= 110 else 3
+    for start in range(0, len(regions), at_once):
+        shown = regions[start : start + at_once]
+        errors = _regions_table(f"{one['run']}: MSE on {part['items']} {split} items", shown)
+        errors.add_row(one["model"], *(_number(part["metrics"][r].get("mse")) for r in shown), style="bold")
+        for label, values in part["baselines"].items():
+            errors.add_row(label, *(_number(values[r].get("mse")) for r in shown))
+        errors.add_section()
+        errors.add_row("cells", *(_number(part["metrics"][r].get("cells")) for r in shown))
+        console.print(errors)
     together = len(regions) if console.width >= 110 else 2  # an interval must not be cut off
     for start in range(0, len(regions), together):
         shown = regions[start : start + together]
@@ -196,6 +217,43 @@ def _print_errors(console: Any, one: dict[str, Any], split: str, part: dict[str,
             f"{note.get('scope')}",
             soft_wrap=True,
         )
+
+
+def _print_pools(console: Any, one: dict[str, Any], part: dict[str, Any]) -> None:
+    """Errors of the melt pool's size, where the task has one."""
+    pools = part.get("melt_pool")
+    if not pools:
+        return
+    sizes = ["length", "width", "depth"]
+    table = _regions_table(f"melt pool, mean error of its size in µm, {pools['metrics']['frames']} frames", sizes)
+    for label, values in {one["model"]: pools["metrics"], **pools["baselines"]}.items():
+        table.add_row(label, *(_number(values[size]["mae"], ".3g") for size in sizes))
+    table.add_section()
+    table.add_row("true size", *(_number(pools["metrics"][size]["truth"], ".1f") for size in sizes))
+    console.print(table)
+
+
+def _print_rollout(console: Any, one: dict[str, Any]) -> None:
+    """Error against horizon, in the regions where cells are many and where they matter."""
+    rolled = one.get("rollout")
+    if not rolled:
+        return
+    steps = rolled["steps"]
+    for region in ("all", "active"):
+        title = f"MSE by frames ahead, {region}, {rolled['starts']} starts"
+        table = _regions_table(title, list(steps))
+        for label in (one["model"], *one["baselines"]):
+            parts = [part["metrics"] if label == one["model"] else part["baselines"][label] for part in steps.values()]
+            table.add_row(label, *(_number(part[region]["mse"]) for part in parts))
+        console.print(table)
+    given = {
+        "true": "the true temperature of each frame was given",
+        "predicted": "the temperature was predicted too" if one["task"] != "temperature" else "nothing was given",
+    }
+    note = " (and to the baselines the true temperature)" if one["task"] != "temperature" else ""
+    console.print(
+        f"rollout: each frame from those predicted before; {given[rolled['temperature']]}{note}", soft_wrap=True
+    )
 
 
 def _regions_table(title: str, regions: list[str]) -> Any:

@@ -163,6 +163,8 @@ def run_training(
         from lasernet.run import Run
 
         import_for_run(Run(going_on).config)
+    if model is not None and going_on is None:
+        _import_parts(model, options)
     try:
         path = train(model, resume=resume, stop=settings.stop, reporter=reporter, **arguments, **options)
     except Stopped as stopped:
@@ -173,6 +175,16 @@ def run_training(
         reporter.close()
     if speaks_for_all():
         result(str(path))
+
+
+def _import_parts(model: str, options: dict[str, Any]) -> None:
+    """Import the model files that the runs need of which a model is made."""
+    from lasernet.engine.plan import model_class
+    from lasernet.run import Run
+
+    for name in model_class(model).parts:
+        if isinstance(options.get(name), str):
+            import_for_run(Run(options[name]).config)
 
 
 def _say_how_to_go_on(stopped: Stopped) -> None:

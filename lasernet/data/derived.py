@@ -24,6 +24,7 @@ class Volume:
         spacing: m, along x, y and z.
         velocity: of the scan, m/s, (3,).
         time_step: s, to the next frame.
+        before: the frame before this one, for fields that look at it; None where there is none.
     """
 
     ipf: NDArray[np.uint8]
@@ -33,6 +34,7 @@ class Volume:
     spacing: tuple[float, float, float]
     velocity: NDArray[np.float64]
     time_step: float
+    before: Volume | None = None
 
     @property
     def solid(self) -> NDArray[np.bool_]:
@@ -76,9 +78,22 @@ def advected_temperature(frame: Volume) -> NDArray[np.float32]:
     return advect(frame.temperature, frame.travel, valid=frame.valid)
 
 
+def temperature_drift(frame: Volume) -> NDArray[np.float32]:
+    """What moving along with the scan does not explain of the last change, K, (X, Y, Z).
+
+    The temperature minus that of the frame before, moved; 0 in a first frame and where either is missing.
+    """
+    if frame.before is None:
+        return np.zeros_like(frame.temperature)
+    drift = frame.temperature - advected_temperature(frame.before)
+    return np.where(frame.valid & frame.before.valid, drift, np.float32(0))
+
+
 DERIVED: dict[str, Callable[[Volume], NDArray[np.generic]]] = {
-    field.__name__: field for field in (nearest_ipf_3d, solid_distance_3d, advected_ipf, advected_temperature)
+    field.__name__: field
+    for field in (nearest_ipf_3d, solid_distance_3d, advected_ipf, advected_temperature, temperature_drift)
 }
+WITH_FRAME_BEFORE = ("temperature_drift",)  # the others look at one frame only
 
 
 def derive(
@@ -91,6 +106,7 @@ def derive(
     spacing: tuple[float, float, float],
     velocity: NDArray[np.float64],
     time_step: float,
+    before: Volume | None = None,
 ) -> NDArray[np.generic]:
     """The derived field ``name`` of one frame; arguments as in :class:`Volume`.
 
@@ -103,4 +119,4 @@ def derive(
     """
     if name not in DERIVED:
         raise OptionError(f"no derived field named '{name}'; {suggestion(name, list(DERIVED))}")
-    return DERIVED[name](Volume(ipf, temperature, molten, valid, spacing, velocity, time_step))
+    return DERIVED[name](Volume(ipf, temperature, molten, valid, spacing, velocity, time_step, before))

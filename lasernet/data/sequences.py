@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lasernet.data.derived import derive
+from lasernet.data.derived import WITH_FRAME_BEFORE, Volume, derive
 from lasernet.data.layout import Case, TrackFile, open_file
 from lasernet.data.splits import SPLITS, assign_groups, hash_items, time_targets
 from lasernet.errors import DataError, OptionError
@@ -241,24 +241,32 @@ class Track:
         """One slice of a derived field of frame ``index`` as float32 (C, H, W); colors in [0, 1]."""
         key = (name, index)
         if key not in self._derived:
-            temperature, ipf, molten, valid = self.frame(index)
             if not self.preload:
                 while len(self._derived) >= 8:
                     del self._derived[next(iter(self._derived))]
-            self._derived[key] = derive(
-                name,
-                temperature=temperature,
-                ipf=ipf,
-                molten=molten,
-                valid=valid,
-                spacing=(self.spacing["x"], self.spacing["y"], self.spacing["z"]),
-                velocity=self.case.scan_velocity,
-                time_step=float(self.case.t[index + 1] - self.case.t[index]),
-            )
+            self._derived[key] = self.derived_volume(name, index)
         volume = self._derived[key]
         image = _slice(volume if volume.ndim == 4 else volume[None], plane, position)
         values: NDArray[np.float32] = image.astype(np.float32)
         return values / np.float32(255) if image.dtype == np.uint8 else values
+
+    def derived_volume(self, name: str, index: int, *, until: int | None = None) -> NDArray[np.generic]:
+        """A derived field of frame ``index`` as a volume; the scan moves on to frame ``until``, by default the next."""
+        before = self._volume(index - 1, index) if index and name in WITH_FRAME_BEFORE else None
+        frame = self._volume(index, index + 1 if until is None else until)
+        return derive(name, **{**vars(frame), "before": before})
+
+    def _volume(self, index: int, until: int) -> Volume:
+        temperature, ipf, molten, valid = self.frame(index)
+        return Volume(
+            ipf=ipf,
+            temperature=temperature,
+            molten=molten,
+            valid=valid,
+            spacing=(self.spacing["x"], self.spacing["y"], self.spacing["z"]),
+            velocity=self.case.scan_velocity,
+            time_step=float(self.case.t[until] - self.case.t[index]),
+        )
 
     def labels(self, index: int) -> NDArray[np.int64]:
         """Grain labels of a frame, 0 = molten or missing: ids where known, else one number per color."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lasernet.engine.loaded import build_model, open_data
+from lasernet.engine.parts import describe_parts, trained_parts
 from lasernet.engine.plan import make_config, resolve_files
 from lasernet.models.base import count_parameters
 from lasernet.run import dump_json
@@ -25,7 +26,9 @@ def describe_training(
     task = get_task(config["task"])
     files = [data] if isinstance(data, (str, Path)) else list(data)
     opened = open_data(task, resolve_files(files, task), config["data"]["options"], ())
-    network = build_model(model, config["model"]["options"], task=config["task"], spec=opened.spec)
+    config["model"]["parts"] = describe_parts(config)
+    parts = trained_parts(config)
+    network = build_model(model, config["model"]["options"], task=config["task"], spec=opened.spec, parts=parts)
     training = config["training"]
     items = {name: len(opened.split(name)) for name in ("train", "val", "test")}
     per_epoch = math.ceil(math.ceil(items["train"] / training["batch_size"]) / training["accumulate"])

@@ -14,11 +14,11 @@ import numpy as np
 from lasernet.data.splits import SPLITS
 from lasernet.engine.loaded import LoadedRun, data_files, data_names, load_baselines, load_run, open_data
 from lasernet.errors import CheckFailed, DataError, OptionError
-from lasernet.models.base import count_parameters
 from lasernet.tasks.base import Judged
 
 SCHEMA = 1
 GENERAL = ("data", "split", "checkpoint", "device")  # options of every task
+WHOLE = ("rollout",)  # with --split all: of all items together only, for the parts may be too short
 OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
 
@@ -30,6 +30,7 @@ def evaluate(
     checkpoint: str = "best",
     t_solidus: float | None = None,
     t_liquidus: float | None = None,
+    rollout: int | None = None,
     device: str = "cpu",
 ) -> dict[str, Any]:
     """Evaluate a run.
@@ -40,6 +41,7 @@ def evaluate(
         split: ``train``, ``val``, ``test``, or ``all`` (pooled, and each beside the others).
         checkpoint: ``best`` by validation, or ``last``.
         t_solidus, t_liquidus: K; another band for the ``front`` region.
+        rollout: also apply the run to its own predictions, over so many frames.
 
     Returns:
         The JSON object that docs/metrics.md describes.
@@ -51,6 +53,7 @@ def evaluate(
         checkpoint=checkpoint,
         t_solidus=t_solidus,
         t_liquidus=t_liquidus,
+        rollout=rollout,
         device=device,
     )[0]
 
@@ -90,11 +93,11 @@ def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, 
     if unknown:
         raise OptionError(f"--{unknown[0].replace('_', '-')} has no meaning for the {task.name} task; leave it out")
 
-    def judge(part: str) -> Judged:
-        found: Judged = task.judge(loaded, baselines, data, part, device=options["device"], **own_options)
+    def judge(part: str, chosen: Mapping[str, Any]) -> Judged:
+        found: Judged = task.judge(loaded, baselines, data, part, device=options["device"], **chosen)
         return found
 
-    judged = judge(split)
+    judged = judge(split, own_options)
     result = {
         "schema": SCHEMA,
         "run": str(run.path),
@@ -107,7 +110,8 @@ def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, 
         "cost": _cost(loaded),
     }
     if split == "all":
-        result["splits"] = {name: judge(name).report() for name in SPLITS}
+        per_part = {name: value for name, value in own_options.items() if name not in WHOLE}
+        result["splits"] = {name: judge(name, per_part).report() for name in SPLITS}
     return result, judged
 
 
@@ -115,7 +119,7 @@ def _cost(loaded: LoadedRun) -> dict[str, Any]:
     rows = loaded.run.metrics()
     last = rows[-1] if rows else {}
     return {
-        "parameters": count_parameters(loaded.model),
+        "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),  # frozen ones too
         "train_seconds": last.get("seconds"),
         "train_cpu_seconds": last.get("cpu_seconds"),
         "peak_memory_bytes": max(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,11 +46,23 @@ class LoadedRun:
         with torch.no_grad():
             return self.model.predict(dict(batch))
 
+    def baselines(self) -> dict[str, Model]:
+        """The task's baselines by label, fitted on the run's training items."""
+        return load_baselines(self.run, self.task)
 
-def build_model(name: str, options: Mapping[str, object], *, task: str, spec: object = None) -> Model:
-    """A model from its registered name and resolved options."""
+
+def build_model(
+    name: str,
+    options: Mapping[str, object],
+    *,
+    task: str,
+    spec: object = None,
+    parts: Mapping[str, Model] | None = None,
+) -> Model:
+    """A model from its registered name and resolved options; ``parts`` stand in for the options that name runs."""
     cls = model_class(name)
     values = resolve(cls, options, what=f"model '{name}'")
+    values |= {part: (parts or {}).get(part) for part in cls.parts}
     reserved = {"task": task, "spec": spec}
     return cls(**values, **{key: reserved[key] for key in reserved_of(cls)})
 
@@ -93,25 +106,37 @@ def weights_file(run: Run, checkpoint: str) -> Path:
     return file
 
 
-def build_run_model(run: Run) -> Model:
+def build_run_model(run: Run, parts: Mapping[str, Model] | None = None) -> Model:
     """The model that a run's configuration describes, with fresh weights.
+
+    Args:
+        parts: models made of models: their parts; left out, these are built too.
 
     Raises:
         RunError: if its class is not known here, or the configuration does not fit it.
     """
-    section = run.config["model"]
-    source = section.get("source")
-    if source and section["name"] not in MODELS.names():
-        raise RunError(
-            f"{run.path}: its model comes from {source.get('file')}; "
-            f"name that file, as in --plugin {source.get('file')}:{source.get('class')}"
-        )
+    return build_described(run.config, source=str(run.path), parts=parts)
+
+
+def build_described(config: Mapping[str, Any], *, source: str, parts: Mapping[str, Model] | None = None) -> Model:
+    """As :func:`build_run_model`, from a configuration; ``source`` is named in errors."""
+    name = "?"
     try:
-        return build_model(section["name"], section["options"], task=run.config["task"], spec=run.config.get("spec"))
-    except (TypeError, KeyError, ValueError, RuntimeError) as error:
+        section = config["model"]
+        name, plugin = section["name"], section.get("source")
+        if plugin and name not in MODELS.names():
+            raise RunError(
+                f"{source}: its model comes from {plugin.get('file')}; "
+                f"name that file, as in --plugin {plugin.get('file')}:{plugin.get('class')}"
+            )
+        if parts is None:
+            inner = section.get("parts") or {}
+            parts = {key: build_described(part["config"], source=source) for key, part in inner.items()}
+        return build_model(name, section["options"], task=config["task"], spec=config.get("spec"), parts=parts)
+    except (TypeError, KeyError, ValueError, RuntimeError, AttributeError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__  # torch adds a stack trace
         raise RunError(
-            f"{run.path}: config.json does not fit model '{section['name']}' ({reason}); "
+            f"{source}: config.json does not fit model '{name}' ({reason}); "
             "expected options of which it can be built; start a new run with others"
         ) from None
 

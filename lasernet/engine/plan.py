@@ -179,8 +179,11 @@ def environment(*, threads: int, device: str, processes: int) -> dict[str, objec
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """A digest of the resolved options (not of time, machine or file names)."""
+    """A digest of the resolved options (not of time, machine or file names); a part counts with its weights."""
     parts = {name: config[name] for name in ("model", "task", "loss", "training")}
+    inner = {name: part["sha256"] for name, part in config["model"].get("parts", {}).items()}
+    parts["model"] = {name: value for name, value in config["model"].items() if name != "parts"}
+    parts["model"]["options"] = {**config["model"]["options"], **inner}
     data = {key: config["data"].get(key) for key in ("options", "hash", "split_hash")}
     return hashlib.sha256(dump_json({**parts, "data": data}, indent=None).encode()).hexdigest()[:16]
 

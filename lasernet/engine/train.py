@@ -26,6 +26,7 @@ from lasernet.engine.loaded import (
 from lasernet.engine.loading import Batches
 from lasernet.engine.loop import Loop
 from lasernet.engine.parallel import Processes, check_machine, launched_processes
+from lasernet.engine.parts import check_split, describe_parts, trained_parts
 from lasernet.engine.plan import environment, make_config, resolve_files
 from lasernet.engine.progress import LogReporter, Reporter
 from lasernet.engine.resume import check_same, find_resumable
@@ -81,6 +82,7 @@ def train(
         LasernetError: for what a user can mend. See :mod:`lasernet.errors`.
     """
     files = [Path(data)] if isinstance(data, (str, Path)) else [Path(file) for file in data]
+    options = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
     stop, reporter = stop or StopRequest(), reporter or LogReporter()
     if launched_processes() > 1 and resume is None:
         raise OptionError(
@@ -96,6 +98,7 @@ def train(
             launch.wait_for(found / CONFIG)
         else:
             config = make_config(model, options, task=task, loss=loss, preset=preset, source=source)
+            config["model"]["parts"] = describe_parts(config)
             return _start(config, files, out, stop, reporter)
     run = Run(found)
     check_same(run, model, options, task=task, loss=loss, files=files, preset=preset)
@@ -145,6 +148,7 @@ def _write_config(path: Path, config: dict[str, Any], files: Sequence[Path], set
         "split_hash": data.split_hash,
         "items": {name: len(data.split(name)) for name in ("train", "val", "test")},
     }
+    check_split(config)
     config["spec"] = data.spec
     threads = settings.threads or launch.available_cores()
     config["environment"] = environment(threads=threads, device=settings.device, processes=settings.num_processes)
@@ -196,7 +200,8 @@ def _fit(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) ->
     processes = Processes(settings)
     task = get_task(config["task"])
     torch.manual_seed(settings.seed)
-    model = build_run_model(run)
+    state, damaged = run.load_state()
+    model = build_run_model(run, None if state else trained_parts(config))
     baselines = new_baselines(task)
     inputs = sorted({name for part in (model, *baselines.values()) for name in part.inputs})
     data = open_data(task, data_files(run), config["data"]["options"], inputs)
@@ -208,7 +213,13 @@ def _fit(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) ->
         criterion = build_criterion(config["loss"]["expression"], config["loss"]["options"]).to(processes.device)
     loop = Loop(run, model, criterion, data, settings, processes=processes, stop=stop, reporter=reporter)
     train_split = data.split("train")
-    if not _restore(run, loop, reporter):
+    if damaged:
+        then = f"going on from {state.step} updates" if state else "starting again from config.json"
+        reporter.note(f"checkpoint {', '.join(damaged)} is damaged; {then}")
+    if state is not None:
+        loop.restore(state.files)
+        del state
+    else:
         model.fit(Batches(train_split, batch_size=settings.batch_size, device=processes.device))
         if loop.average is not None:
             loop.average.reset(model)
@@ -232,17 +243,6 @@ def _fit(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) ->
     processes.close()
     if processes.is_main:
         _finish(run, loop)
-
-
-def _restore(run: Run, loop: Loop, reporter: Reporter) -> bool:
-    state, damaged = run.load_state()
-    if damaged:
-        then = f"going on from {state.step} updates" if state else "starting again from config.json"
-        reporter.note(f"checkpoint {', '.join(damaged)} is damaged; {then}")
-    if state is None:
-        return False
-    loop.restore(state.files)
-    return True
 
 
 def _fit_baselines(run: Run, models: Mapping[str, Model], batches: Batches) -> None:

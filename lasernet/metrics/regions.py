@@ -1,4 +1,4 @@
-"""Errors of predicted frames by region: whole images, where cells may freeze, the front, what froze."""
+"""Errors of predicted frames by region: whole images, where cells may freeze, the front, what froze, the pool's rim."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from lasernet.data.base import Batch
 from lasernet.metrics.image import ssim_map
+from lasernet.metrics.melt_pool import pool_boundary
 from lasernet.physics.solidification import REGIONS, regions
 
 SUMS = ("squared", "absolute", "energy", "total", "similarity", "cells")
 CHANNELS = {"ipf": 9, "temperature": 1}
+OWN_REGIONS: dict[str, tuple[str, ...]] = {"ipf": (), "temperature": ("pool_boundary",)}  # beside those of all fields
 DATA_RANGE = {"ipf": 1.0, "temperature": 3000.0}  # of SSIM: colors, and K between a cold plate and boiling metal
 
 Scores = dict[str, dict[str, float | int | None]]
@@ -27,7 +29,7 @@ class ItemScores:
     Attributes:
         field: ``ipf`` or ``temperature``.
         items: item numbers, ascending, (N,).
-        sums: float64, (N, regions, sums), in the order of ``REGIONS`` and ``SUMS``. Squared and absolute errors,
+        sums: float64, (N, regions, sums), in the order of ``regions`` and ``SUMS``. Squared and absolute errors,
             the truth's squares (energy) and the truth (total) are added over cells and channels, SSIM over cells.
     """
 
@@ -35,9 +37,14 @@ class ItemScores:
     items: NDArray[np.int64]
     sums: NDArray[np.float64]
 
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions in which this field is judged."""
+        return (*REGIONS, *OWN_REGIONS[self.field])
+
     def of(self, region: str, name: str) -> NDArray[np.float64]:
         """One sum of one region for every item, (N,)."""
-        return self.sums[:, REGIONS.index(region), SUMS.index(name)]
+        return self.sums[:, self.regions.index(region), SUMS.index(name)]
 
     def select(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> ItemScores:
         """The rows picked by an index or mask, in ascending order of items; each row counts once."""
@@ -57,7 +64,7 @@ class ItemScores:
         pooled = self.sums.sum(axis=0)
         return {
             region: _scores(self.field, dict(zip(SUMS, map(float, row), strict=True)))
-            for region, row in zip(REGIONS, pooled, strict=True)
+            for region, row in zip(self.regions, pooled, strict=True)
         }
 
 
@@ -115,7 +122,11 @@ class RegionScores:
         similarity = ssim_map(answer, target, DATA_RANGE[self.field])
         maps = [error.square().sum(1), error.abs().sum(1), target.square().sum(1), target.sum(1), similarity]
         cells = torch.stack([*maps, torch.ones_like(similarity)], dim=-1).flatten(1, 2)  # (B, HW, sums)
-        chosen = torch.cat([regions(batch)[name] for name in REGIONS], dim=1).flatten(2).double()  # (B, regions, HW)
+        known = regions(batch)
+        masks = [known[name] for name in REGIONS]
+        if "pool_boundary" in OWN_REGIONS[self.field]:
+            masks.append(pool_boundary(batch["target_molten"], mask))
+        chosen = torch.cat(masks, dim=1).flatten(2).double()  # (B, regions, HW)
         sums = (chosen @ cells).cpu().numpy()
         for item, row in zip(batch["item"].tolist(), sums, strict=True):
             self._sums[item] = row
@@ -124,7 +135,7 @@ class RegionScores:
         """What was taken in, item by item."""
         order = sorted(self._sums)
         rows = [self._sums[item] for item in order]
-        shape = (len(order), len(REGIONS), len(SUMS))
+        shape = (len(order), len(REGIONS) + len(OWN_REGIONS[self.field]), len(SUMS))
         return ItemScores(self.field, np.array(order, dtype=np.int64), np.array(rows, dtype=np.float64).reshape(shape))
 
     def compute(self) -> dict[str, object]:

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lasernet.metrics.regions import ItemScores, ratio
-from lasernet.physics.solidification import REGIONS
 
 RESAMPLES = 2000
 ENOUGH_CASES = 8  # from here on whole cases are resampled
@@ -41,7 +40,7 @@ def skill(
     count = int(rows.max()) + 1 if len(rows) else 0
     draws = _draws(count, resamples, seed)
     answer: Skill = {}
-    for region in REGIONS:
+    for region in model.regions:
         errors = [_per_block(scores.of(region, "squared"), rows, count) for scores in (model, baseline)]
         reached = _per_block(model.of(region, "cells"), rows, count) > 0
         relative = ratio(float(errors[0].sum()), float(errors[1].sum()))

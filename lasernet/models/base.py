@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,6 +37,22 @@ class Phase:
     schedule: Callable[[float], float] | None = None
 
 
+@dataclass(frozen=True)
+class Part:
+    """An option that names a run, of which the constructor is given the model; without a run it is given None.
+
+    The run's weights are in the model while a new run is being trained, and when the new run is loaded, they
+    come with its own weights: whatever of them is needed must be in the state of the model that takes them.
+
+    Attributes:
+        task: which the run must answer.
+        same: options of the data that must be those of the new run.
+    """
+
+    task: str
+    same: tuple[str, ...] = ()
+
+
 class Model(nn.Module):
     """Base of all models. A subclass needs a constructor with keyword-only options and ``forward``.
 
@@ -49,6 +65,7 @@ class Model(nn.Module):
     inputs: tuple[str, ...] = ()  # derived fields wanted in the batch, see data/derived.py
     defaults: ClassVar[dict[str, object]] = {}  # of shared options, where this model needs others
     presets: ClassVar[dict[str, dict[str, object]]] = {}
+    parts: ClassVar[Mapping[str, Part]] = {}  # options that name runs, annotated as str | Model | None
     only_learns: ClassVar[tuple[str, ...]] = ()  # parts that answering does not need; not in a run's weights files
     sample: ClassVar[Any] = None  # a generative model's method: (seeds, *, its options) → draws, what was asked of each
 

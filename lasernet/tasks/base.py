@@ -35,6 +35,9 @@ class Answering(Protocol):
     def predict(self, batch: Batch) -> Tensor:
         """The model's answer to a batch, in physical units, without gradients."""
 
+    def baselines(self) -> dict[str, Any]:
+        """The task's baselines by label, fitted on the run's training items."""
+
 
 class Judged(Protocol):
     """The answers of one run to one split, scored."""

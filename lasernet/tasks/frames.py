@@ -3,68 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from lasernet.data.bundled import bundled_track
 from lasernet.data.sequences import FrameData, FrameSplit
 from lasernet.errors import OptionError
-from lasernet.metrics.regions import RegionScores
-from lasernet.metrics.skill import resampling_blocks, skill
 from lasernet.tasks.base import Answering
-
-BATCH = 16
+from lasernet.tasks.frame_scores import Answers, Band, FrameScores, with_band
+from lasernet.tasks.frame_volumes import BATCH
+from lasernet.tasks.rollout import roll_out
 
 
 def default_track() -> list[Path]:
     """The laser track that ships in the package."""
     return [bundled_track()]
-
-
-@dataclass(frozen=True)
-class FrameScores:
-    """One run's predictions of one split, scored, with its baselines' beside them."""
-
-    scores: RegionScores
-    baselines: dict[str, RegionScores]
-    split: FrameSplit
-
-    @property
-    def items(self) -> NDArray[np.void]:
-        """The items that were answered."""
-        return self.split.items
-
-    def report(self) -> dict[str, Any]:
-        """Errors by region, the baselines' beside them, and the skill against each."""
-        blocks, description = self._blocks()
-        return {
-            "items": len(self.split),
-            "metrics": self.scores.compute(),
-            "baselines": {label: scores.compute() for label, scores in self.baselines.items()},
-            "skill": {
-                label: skill(self.scores.items(), scores.items(), blocks) if len(self.split) else {}
-                for label, scores in self.baselines.items()
-            },
-            "intervals": description if len(self.split) else None,
-        }
-
-    def improvement(self, first: FrameScores) -> dict[str, Any]:
-        """By how many percent the MSE is lower than that of ``first``, by region, with 95 % intervals."""
-        found = skill(self.scores.items(), first.scores.items(), self._blocks()[0])
-        return {
-            region: {"percent" if key == "mse" else key: None if v is None else 100 * v for key, v in values.items()}
-            for region, values in found.items()
-        }
-
-    def _blocks(self) -> tuple[Any, dict[str, object]]:
-        if not len(self.split):
-            return None, {}
-        return resampling_blocks(self.split.items, slices_per_block=self.split.data.slices_per_grain())
 
 
 @torch.no_grad()
@@ -77,6 +33,7 @@ def judge(
     *,
     t_solidus: float | None = None,
     t_liquidus: float | None = None,
+    rollout: int | None = None,
     device: str = "cpu",
 ) -> FrameScores:
     """Predict every item of a split, with the run and with each baseline.
@@ -84,22 +41,21 @@ def judge(
     Args:
         field: ``ipf`` or ``temperature``.
         t_solidus, t_liquidus: K; another band for the ``front`` region.
+        rollout: also apply the run to its own predictions, over so many frames.
     """
     band, chosen = _band(t_solidus, t_liquidus), data.split(split)
-    metric, others = RegionScores(field), {label: RegionScores(field) for label in baselines}
+    rolled = None if rollout is None else roll_out(field, run, baselines, chosen, rollout, band=band, device=device)
+    own, others = Answers(field, chosen), {label: Answers(field, chosen) for label in baselines}
     for start in range(0, len(chosen), BATCH):
-        batch = chosen.fetch(range(start, min(start + BATCH, len(chosen))))
-        if band is not None:
-            batch["front_low"] = torch.full_like(batch["front_low"], band[0])
-            batch["front_high"] = torch.full_like(batch["front_high"], band[1])
+        batch = with_band(chosen.fetch(range(start, min(start + BATCH, len(chosen)))), band)
         there = {name: value.to(device) for name, value in batch.items()}
-        metric.update(run.predict(there).float().cpu(), batch)
+        own.update(run.predict(there).float().cpu(), batch)
         for label, model in baselines.items():
             others[label].update(model.predict(batch), batch)
-    return FrameScores(metric, others, chosen)
+    return FrameScores(own, others, chosen, rolled.report() if rolled else None)
 
 
-def _band(low: float | None, high: float | None) -> tuple[float, float] | None:
+def _band(low: float | None, high: float | None) -> Band | None:
     if low is None and high is None:
         return None
     if low is None or high is None or not low < high:

@@ -10,6 +10,7 @@ from lasernet.tasks.frame_figures import FIGURES, SHOWN
 from lasernet.tasks.frame_samples import sample
 from lasernet.tasks.frame_volumes import VOLUMES
 from lasernet.tasks.frames import choose, default_track, judge
+from lasernet.tasks.rollout import rollout
 
 TASK = Task(
     name="microstructure",
@@ -25,7 +26,7 @@ TASK = Task(
         Baseline("calibrated-front", "calibrated-front", {"dimensions": "2"}),
         Baseline("calibrated-front-3d", "calibrated-front", {"dimensions": "3"}),
     ),
-    figures=FIGURES,
+    figures={**FIGURES, "rollout": rollout},
     shown=SHOWN,
     volumes=VOLUMES,
     choose=choose,

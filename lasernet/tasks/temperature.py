@@ -10,6 +10,7 @@ from lasernet.tasks.frame_figures import FIGURES, SHOWN
 from lasernet.tasks.frame_samples import sample
 from lasernet.tasks.frame_volumes import VOLUMES
 from lasernet.tasks.frames import choose, default_track, judge
+from lasernet.tasks.rollout import rollout
 
 TASK = Task(
     name="temperature",
@@ -20,7 +21,7 @@ TASK = Task(
         Baseline("persistence", "persistence"),
         Baseline("advected-persistence", "advected-persistence"),
     ),
-    figures=FIGURES,
+    figures={**FIGURES, "rollout": rollout},
     shown=SHOWN,
     volumes=VOLUMES,
     choose=choose,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lasernet.data.derived import DERIVED, derive
+from lasernet.data.derived import DERIVED, Volume, derive
 from lasernet.errors import DataError, OptionError
 
 SHAPE = (8, 6, 5)
@@ -50,6 +50,15 @@ def test_distance_is_in_meters_and_finite_even_without_solid(frame):
 def test_fields_move_with_the_scan(frame):
     np.testing.assert_allclose(derive("advected_temperature", **frame)[2:], frame["temperature"][:-2], rtol=1e-6)
     np.testing.assert_allclose(derive("advected_ipf", **frame)[:, 2:], frame["ipf"][:, :-2] / 255, atol=1e-6)
+
+
+def test_a_drift_is_what_moving_with_the_scan_has_missed(frame):
+    before = Volume(**{**frame, "temperature": frame["temperature"][::-1].copy()})
+    found = derive("temperature_drift", **frame, before=before)
+    np.testing.assert_allclose(found[2:], frame["temperature"][2:] - before.temperature[:-2], rtol=1e-6)
+    before.valid[3] = False
+    assert not derive("temperature_drift", **frame, before=before)[3].any()
+    assert not derive("temperature_drift", **frame).any()
 
 
 @pytest.mark.parametrize("name", [name for name in DERIVED if name.startswith("advected")])

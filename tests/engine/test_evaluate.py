@@ -123,7 +123,17 @@ def test_every_figure_is_drawn(run: Path, track: Path, tmp_path: Path) -> None:
     network = train("cnn-lstm", data=track, out=tmp_path / "net", epochs=1, channels="4,8,8", hidden=4, **SMALL)
     paths = visualize([run, network], what=["all"])
     names = {path.name.split("-")[0].split(".")[0] for path in paths}
-    assert names == {"losses", "prediction", "error", "gradients", "front", "histograms", "activations", "activation"}
+    assert names == {
+        "losses",
+        "prediction",
+        "error",
+        "gradients",
+        "front",
+        "histograms",
+        "activations",
+        "activation",
+        "rollout",
+    }
     for form in ("gif", "vti", "csv"):
         (path,) = visualize([run], form=form)
         assert path.suffix == f".{form}"

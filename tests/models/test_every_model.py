@@ -43,8 +43,19 @@ def small(name: str) -> dict[str, object]:
     known = {option.name for option in options_of(model_class(name))}
     sizes: dict[str, object] = {"channels": (4, 8, 8), "hidden": 8, "rnn_layers": 2}
     if model_class(name).sample is not None:
-        sizes = {"channels": 12, "critic_channels": 4, "labels": 4}
+        sizes = {"channels": 12, "critic_channels": 4}
     return {key: value for key, value in sizes.items() if key in known}
+
+
+def parts_of(name: str, track: Path) -> dict[str, Model]:
+    """Fitted models of the tasks that a model made of models is made of."""
+    built = {}
+    for option, part in model_class(name).parts.items():
+        inner = next(known for known, task in PREDICTIVE if task == part.task and not model_class(known).parts)
+        built[option] = build_model(inner, small(inner), task=part.task)
+        split = FrameData([track], part.task, built[option].inputs, split_ratio="4,2,2", seq_length=2).split("train")
+        built[option].fit(Batches(split, batch_size=4, device=torch.device("cpu")))
+    return built
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
@@ -53,7 +64,7 @@ def test_a_model_fits_trains_answers_and_comes_back_from_its_weights(
 ) -> None:
     torch.manual_seed(0)
     data = open_small(task, (), track, images)
-    model = build_model(name, small(name), task=task, spec=data.spec)
+    model = build_model(name, small(name), task=task, spec=data.spec, parts=parts_of(name, track))
     split = open_small(task, tuple(model.inputs), track, images).split("train")
     model.fit(Batches(split, batch_size=4, device=torch.device("cpu")))
     batch = split.fetch(range(4)) | {"seed": torch.arange(4)}
@@ -67,7 +78,7 @@ def test_a_model_fits_trains_answers_and_comes_back_from_its_weights(
         optimizer.step()
     assert bool(model.phases()) == bool(count_parameters(model))
     answer = answer_of(model, batch, task)
-    again = build_model(name, small(name), task=task, spec=data.spec)
+    again = build_model(name, small(name), task=task, spec=data.spec, parts=parts_of(name, track))
     load_into(again, weights.unpack(weights.pack(model.state_dict()), source="test")[0], source="test")
     assert torch.equal(answer_of(again, batch, task), answer)
 
@@ -101,7 +112,7 @@ def test_a_draw_depends_on_its_own_seed_alone(name: str, task: str, track: Path,
 
 @pytest.mark.parametrize(("name", "task"), PREDICTIVE)
 def test_an_answer_never_depends_on_the_future_that_is_asked_for(name: str, task: str, track: Path) -> None:
-    model = build_model(name, small(name), task=task)
+    model = build_model(name, small(name), task=task, parts=parts_of(name, track))
     data = FrameData([track], task, model.inputs, split_ratio="4,2,2", seq_length=2)
     model.fit(Batches(data.split("train"), batch_size=4, device=torch.device("cpu")))
     batch = data.split("test").fetch(range(3))

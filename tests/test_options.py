@@ -91,7 +91,7 @@ class Oven:
 
 
 def test_an_option_without_effect_is_refused() -> None:
-    with pytest.raises(OptionError, match="--logs 4 has no effect with --fuel gas.*--fuel wood or coal"):
+    with pytest.raises(OptionError, match=r"--logs 4 has no effect with --fuel gas.*--fuel wood or coal"):
         resolve(Oven, {"logs": 4}, what="oven")
     assert resolve(Oven, {"logs": "4", "fuel": "coal"}, what="oven") == {"fuel": "coal", "logs": 4}
 

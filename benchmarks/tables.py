@@ -93,6 +93,66 @@ def slices() -> str:
     )
 
 
+GOALS: tuple[tuple[str, str, str, str, str], ...] = (  # words, family, value, form, goal
+    ("boundary fraction, relative error", "boundary_fraction", "relative_error", "+.1%", "≤ 1 %"),
+    ("boundary fraction, spread ratio", "boundary_fraction", "spread_ratio", ".3f", "0.9–1.1"),
+    ("two-point correlation, RMS error / variance", "two_point", "rms_error", ".4f", "≤ 0.015"),
+    ("chord length, Wasserstein-1 / mean", "chord_length", "wasserstein", ".4f", "≤ 0.010"),
+    ("grains, strict: mean error", "grains_strict", "mean_error", "+.1%", "≤ 8 %"),
+    ("grains, strict: KS", "grains_strict", "ks", ".3f", "≤ 0.25"),
+    ("grains, tolerant: mean error", "grains_tolerant", "mean_error", "+.1%", "≤ 3 %"),
+    ("neighbors per grain, Wasserstein-1", "neighbors", "wasserstein", ".3f", "≤ 0.12"),
+    ("grain area, KS", "grain_area", "ks", ".3f", "≤ 0.04"),
+    ("solidity, KS", "solidity", "ks", ".3f", "≤ 0.10"),
+    ("coverage", "descriptor_space", "coverage", ".3f", "–"),
+    ("coverage over real's", "descriptor_space", "coverage_over_real", ".3f", "≥ 0.9"),
+    ("recall", "descriptor_space", "recall", ".3f", "–"),
+    ("recall over real's", "descriptor_space", "recall_over_real", ".3f", "≥ 0.9"),
+    ("classifier, AUC", "two_sample", "auc", ".3f", "≤ 0.75"),
+    ("distance to training images over held-out's", "memorization", "ratio", ".3f", "≥ 0.97"),
+    ("copies of training images", "memorization", "copies", "d", "0"),
+    ("grains asked for, R²", "conditioning", "r2", ".3f", "≥ 0.9"),
+    ("grains asked for, mean error", "conditioning", "mean_abs_error", ".2f", "≤ 3"),
+)
+
+
+def microstructures() -> str:
+    """Statistics of drawn sets beside the floor that real images reach, and the goals."""
+    found = load("microstructures")
+
+    def shown(values: Mapping[str, Any], family: str, name: str, form: str) -> str:
+        value = values.get(family, {}).get(name)
+        return "–" if value is None else format(value, form)
+
+    rows: list[dict[str, object]] = []
+    for words, family, name, form, goal in GOALS:
+        row = {"descriptor": words, "goal": goal, "real": shown(found["floor"], family, name, form)}
+        row |= {one["name"]: shown(one["metrics"], family, name, form) for one in found["rows"]}
+        rows.append(row)
+    costs: dict[str, Callable[[Mapping[str, Any]], str]] = {
+        "minutes": lambda one: f"{one['cost']['train_seconds'] / 60:.0f}"
+    }
+    costs["CPU minutes"] = lambda one: f"{one['cost']['train_cpu_seconds'] / 60:.0f}"
+    costs["critic updates"] = lambda one: f"{one['updates']:,}"
+    costs["Spearman's ρ of critic loss and chord distance"] = _tracking
+    for words, cost in costs.items():
+        rows.append(
+            {"descriptor": words, "goal": "–", "real": "–", **{one["name"]: cost(one) for one in found["rows"]}}
+        )
+    commands = "; ".join(f"{one['name']}: `{one['command']}`, seed {one['seed']}" for one in found["rows"])
+    data = found["data"]
+    return (
+        f"{markdown_table(rows, dict.fromkeys(rows[0], str))}\n\n{found['items']:,} draws against {found['items']:,} "
+        f"held-out images. `{found['command']}`, commit {found['commit'][:10]}; {commands}; data "
+        f"{data['file']} ({data['hash'][:12]}), split {data['split_hash'][:12]}; {found['machine']}."
+    )
+
+
+def _tracking(row: Mapping[str, Any]) -> str:
+    found = row["rank_correlation"]["train_critic_loss"]
+    return "–" if found is None or row["epochs"] < 4 else f"{found:+.2f} (n = {row['epochs']})"
+
+
 def wgan_step() -> str:
     """Cost of a training step of the published networks, as a ratio to a plain port."""
     found = load("wgan_step")
@@ -121,6 +181,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "skills": skills,
     "faults": faults,
     "slices": slices,
+    "microstructures": microstructures,
     "wgan_step": wgan_step,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -199,7 +200,8 @@ def generate(
 
 def made_with() -> dict[str, str]:
     """Versions of what a generated file depends on, for its provenance."""
-    return {"lasernet": __version__, "numpy": np.__version__, "scipy": scipy.__version__}
+    compiler = version("numba")  # not imported here, as that takes a second
+    return {"lasernet": __version__, "numba": compiler, "numpy": np.__version__, "scipy": scipy.__version__}
 
 
 def verify_generators() -> list[dict[str, object]]:

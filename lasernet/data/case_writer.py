@@ -216,7 +216,6 @@ class CaseWriter:
             compression_opts=(9 if self._compact else 1) if compression == "gzip" else None,
             shuffle=field == "temperature" or (self._compact and field == "grain_id"),
             fletcher32=True,
-            fillvalue=0,  # else chunks hold whatever was in memory where they reach beyond the grid
             track_times=False,
         )
 

@@ -222,6 +222,7 @@ class Wgan(Model):
         if grains is not None and not 1 <= grains <= (height // SITE) * (width // SITE):
             raise OptionError(
                 f"--grains {grains:g}: expected 1 to {(height // SITE) * (width // SITE)} in {height} x {width} pixels"
+                "; ask for fewer, or a larger --size"
             )
 
     def watch(self) -> Tensor:

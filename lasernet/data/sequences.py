@@ -240,12 +240,13 @@ class Track:
     def derived(self, name: str, index: int, plane: str, position: int) -> NDArray[np.float32]:
         """One slice of a derived field of frame ``index`` as float32 (C, H, W); colors in [0, 1]."""
         key = (name, index)
+        volume = self._derived[key] if key in self._derived else self.derived_volume(name, index)
         if key not in self._derived:
-            if not self.preload:
-                while len(self._derived) >= 8:
-                    del self._derived[next(iter(self._derived))]
-            self._derived[key] = self.derived_volume(name, index)
-        volume = self._derived[key]
+            bulky = volume.ndim == 4 and volume.dtype == np.float32  # more than the frame itself
+            kept = [at for at in self._derived if at[0] == name]
+            if len(kept) >= 8 and (bulky or not self.preload):
+                del self._derived[kept[0]]
+            self._derived[key] = volume
         image = _slice(volume if volume.ndim == 4 else volume[None], plane, position)
         values: NDArray[np.float32] = image.astype(np.float32)
         return values / np.float32(255) if image.dtype == np.uint8 else values

@@ -58,13 +58,19 @@ def stream(split: Split, batches: Sequence[Rows], *, workers: int) -> Iterator[B
 
 
 class Batches:
-    """A split as an iterable of batches that can be walked through repeatedly, for ``Model.fit``."""
+    """A split as an iterable of batches that can be walked through repeatedly, for ``Model.fit``.
 
-    def __init__(self, split: Split, *, batch_size: int, device: torch.device) -> None:
+    Args:
+        most: of a larger split, take only so many items, spread evenly over it.
+    """
+
+    def __init__(self, split: Split, *, batch_size: int, device: torch.device, most: int | None = None) -> None:
         self.split, self.batch_size, self.device = split, batch_size, device
+        self.items = len(split) if most is None else min(most, len(split))
 
     def __iter__(self) -> Iterator[Batch]:
-        rows = in_order(len(self.split), batch_size=self.batch_size)
+        places = in_order(self.items, batch_size=self.batch_size)
+        rows = [[place * len(self.split) // self.items for place in batch] for batch in places]
         for batch in stream(self.split, rows, workers=0):
             yield to_device(batch, self.device)
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from accelerate.tracking import filter_trackers
 
+from lasernet.data.base import Split
 from lasernet.engine import launch
 from lasernet.engine.evaluate import evaluate
 from lasernet.engine.loaded import (
@@ -220,11 +221,11 @@ def _fit(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) ->
         loop.restore(state.files)
         del state
     else:
-        model.fit(Batches(train_split, batch_size=settings.batch_size, device=processes.device))
+        model.fit(Batches(train_split, batch_size=settings.batch_size, device=processes.device, most=model.fit_items))
         if loop.average is not None:
             loop.average.reset(model)
     if processes.is_main:
-        _fit_baselines(run, baselines, Batches(train_split, batch_size=16, device=torch.device("cpu")))
+        _fit_baselines(run, baselines, train_split)
     if settings.compile:
         model.compile()
     if settings.track != "none":
@@ -245,14 +246,14 @@ def _fit(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) ->
         _finish(run, loop)
 
 
-def _fit_baselines(run: Run, models: Mapping[str, Model], batches: Batches) -> None:
+def _fit_baselines(run: Run, models: Mapping[str, Model], split: Split) -> None:
     if not models:
         return
     with contextlib.suppress(RunError):
         load_baselines(run, get_task(run.config["task"]))
         return
     for model in models.values():
-        model.fit(batches)
+        model.fit(Batches(split, batch_size=16, device=torch.device("cpu"), most=model.fit_items))
     save_baselines(run, models)
 
 

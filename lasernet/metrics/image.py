@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.ndimage import correlate1d
 from torch import Tensor
 
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
-TILE = 32
 
 
 def mean_gradient(image: Tensor, mask: Tensor) -> Tensor:
@@ -45,32 +49,39 @@ def ssim_map(prediction: Tensor, target: Tensor, data_range: float) -> Tensor:
     Wang, Bovik, Sheikh & Simoncelli (2004), IEEE Trans. Image Process. 13, 600, eq. 13.
     """
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
-    maps = []
-    for x, y in zip(prediction.double(), target.double(), strict=True):  # one by one: they fit into the cache
-        mean_x, mean_y, squares, product = _blur(torch.stack([x, y, x * x + y * y, x * y]))
-        luminance = mean_x * mean_y
-        energy = mean_x.square() + mean_y.square()
-        likeness = (2 * luminance + c1) * (2 * (product - luminance) + c2)
-        maps.append((likeness / ((energy + c1) * (squares - energy + c2))).mean(0))
-    return torch.stack(maps) if maps else prediction.double().sum(1)
+    pairs = zip(prediction.double().cpu().numpy(), target.double().cpu().numpy(), strict=True)
+    maps = [_likeness(x, y, c1, c2) for x, y in pairs]
+    if not maps:
+        return prediction.double().sum(1)
+    return torch.from_numpy(np.stack(maps)).to(prediction.device)
 
 
-def _blur(images: Tensor) -> Tensor:
-    """Gaussian mean over the window around each cell, borders mirrored with the edge cell repeated."""
-    for axis in (-1, -2):
-        lines = images.transpose(axis, -1)
-        size = lines.shape[-1]
-        radius = min(WINDOW, size - 1 + size % 2) // 2
-        taps = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
-        weights = torch.exp(-taps.square() / (2 * SIGMA**2))
-        # Tiles of neighboring outputs, each a small matrix product with the inputs that it sees.
-        kernel = images.new_zeros(TILE + 2 * radius, TILE)
-        for column in range(TILE):
-            kernel[column : column + 2 * radius + 1, column] = weights / weights.sum()
-        tiles = -(-size // TILE)
-        starts = torch.arange(tiles, device=images.device)[:, None] * TILE - radius
-        seen = starts + torch.arange(TILE + 2 * radius, device=images.device)
-        seen = torch.where(seen < 0, -1 - seen, seen)
-        seen = torch.where(seen >= size, 2 * size - 1 - seen, seen).clamp(min=0)  # below 0: columns cropped again
-        images = (lines[..., seen] @ kernel).flatten(-2)[..., :size].transpose(axis, -1)
+def _likeness(x: NDArray[np.float64], y: NDArray[np.float64], c1: float, c2: float) -> NDArray[np.float64]:
+    """The map (H, W) of one pair of images (C, H, W): exactly 1 wherever no window reaches a difference."""
+    likeness = np.ones(x.shape[1:])
+    differs = ~((x == y).all(0))
+    if not differs.any():
+        return likeness
+    radii = [min(WINDOW, size - 1 + size % 2) // 2 for size in differs.shape]
+    rows, columns = (np.flatnonzero(differs.any(axis)) for axis in (1, 0))
+    reached = [
+        slice(max(0, where[0] - radius), where[-1] + radius + 1)
+        for where, radius in zip((rows, columns), radii, strict=True)
+    ]
+    seen = [slice(max(0, part.start - radius), part.stop + radius) for part, radius in zip(reached, radii, strict=True)]
+    x, y = x[:, seen[0], seen[1]], y[:, seen[0], seen[1]]
+    mean_x, mean_y, squares, product = (_blur(image, radii) for image in (x, y, x * x + y * y, x * y))
+    luminance = mean_x * mean_y
+    energy = mean_x**2 + mean_y**2
+    alike = (2 * luminance + c1) * (2 * (product - luminance) + c2)
+    inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(reached, seen, strict=True))
+    likeness[tuple(reached)] = (alike / ((energy + c1) * (squares - energy + c2))).mean(0)[inner]
+    return likeness
+
+
+def _blur(images: NDArray[np.float64], radii: Sequence[int]) -> NDArray[np.float64]:
+    """Gaussian mean over the window around each cell of (C, H, W), borders mirrored with the edge cell repeated."""
+    for axis, radius in zip((-2, -1), radii, strict=True):
+        weights = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * SIGMA**2))
+        images = correlate1d(images, weights / weights.sum(), axis=axis, mode="reflect")
     return images

@@ -65,6 +65,7 @@ class Model(nn.Module):
     inputs: tuple[str, ...] = ()  # derived fields wanted in the batch, see data/derived.py
     defaults: ClassVar[dict[str, object]] = {}  # of shared options, where this model needs others
     presets: ClassVar[dict[str, dict[str, object]]] = {}
+    fit_items: ClassVar[int | None] = None  # of many training items, ``fit`` is shown so many; None: all
     parts: ClassVar[Mapping[str, Part]] = {}  # options that name runs, annotated as str | Model | None
     only_learns: ClassVar[tuple[str, ...]] = ()  # parts that answering does not need; not in a run's weights files
     sample: ClassVar[Any] = None  # a generative model's method: (seeds, *, its options) → draws, what was asked of each

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lasernet.errors import RunError
 from lasernet.losses.base import Batch
 from lasernet.models.base import Model
-from lasernet.models.melting import TemperatureHistogram, best_threshold
+from lasernet.models.melting import FIT_ITEMS, TemperatureHistogram, best_threshold
 from lasernet.physics.nearest import nearest_in_slices
 from lasernet.physics.solidification import per_item
 from lasernet.registry import register_model
@@ -55,6 +55,7 @@ class MeanColor(Model):
     ``fit`` picks the temperature about liquidus, and the color, with the smallest training MSE.
     """
 
+    fit_items: ClassVar[int | None] = FIT_ITEMS
     threshold: Tensor
     color: Tensor
 

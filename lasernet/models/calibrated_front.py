@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from lasernet.losses.base import Batch
 from lasernet.models.base import Model
 from lasernet.models.baselines import nearest_in_plane, require_fit
-from lasernet.models.melting import TemperatureHistogram, best_threshold
+from lasernet.models.melting import FIT_ITEMS, TemperatureHistogram, best_threshold
 from lasernet.physics.solidification import may_freeze, per_item
 from lasernet.registry import register_model
 
@@ -35,6 +35,7 @@ class CalibratedFront(Model):
     Hotter molten cells stay molten. Solid cells are copied unless they are hotter than a fitted melting threshold.
     """
 
+    fit_items: ClassVar[int | None] = FIT_ITEMS
     coefficients: Tensor
     threshold: Tensor
 

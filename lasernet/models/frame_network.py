@@ -12,7 +12,7 @@ from lasernet.errors import OptionError
 from lasernet.losses.base import Batch
 from lasernet.models.base import Model
 from lasernet.models.baselines import nearest_in_plane, require_fit
-from lasernet.models.melting import TemperatureHistogram, best_threshold
+from lasernet.models.melting import FIT_ITEMS, TemperatureHistogram, best_threshold
 from lasernet.nn.blocks import Norm, crop, pad_to_multiple
 from lasernet.nn.convlstm import at_least_float32
 from lasernet.nn.encoder_decoder import Decoder, Encoder
@@ -87,6 +87,7 @@ def frozen_color(output: Tensor, copied: Tensor) -> Tensor:
 class ScaledFrames(Model):
     """What networks of frames share: the scale of temperatures, and a record of what their blocks answer."""
 
+    fit_items: ClassVar[int | None] = FIT_ITEMS
     low: Tensor
     high: Tensor
 

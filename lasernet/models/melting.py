@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+FIT_ITEMS = 4096  # slices that are enough to fit a handful of numbers by counting: tens of millions of cells
 LOW, HIGH, WIDTH = -1000.0, 2000.0, 0.5  # K about liquidus; colder and hotter cells fall into the outermost bins
 BINS = int((HIGH - LOW) / WIDTH)
 

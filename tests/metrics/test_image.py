@@ -35,6 +35,23 @@ def test_ssim_of_small_images_is_one_for_equal_and_less_for_different(shape):
     assert ssim_map(image, 1 - image, 1.0).mean() < 0.95
 
 
+@pytest.mark.parametrize("corner", [(0, 0), (29, 47), (14, 20), (3, 44)])
+def test_ssim_is_exactly_one_where_no_window_reaches_a_difference(corner):
+    target = images(1, 2, 30, 48)
+    prediction = target.clone()
+    prediction[0, 0, corner[0], corner[1]] += 0.5
+    found = ssim_map(prediction, target, 1.0)[0].numpy()
+    _, expected = METRICS.structural_similarity(
+        prediction[0].double().numpy(), target[0].double().numpy(), data_range=1.0, channel_axis=0,
+        gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True,
+    )  # fmt: skip
+    np.testing.assert_allclose(found, expected.mean(0), atol=1e-12)
+    rows, columns = np.indices((30, 48))
+    far = (abs(rows - corner[0]) > 5) | (abs(columns - corner[1]) > 5)
+    assert (found[far] == 1).all()
+    assert (found[~far] < 1).all()
+
+
 @pytest.mark.parametrize("flip", [(-1,), (-2,), (-1, -2)])
 def test_ssim_turns_with_the_image(flip):
     x, y = images(1, 2, 20, 37), images(1, 2, 20, 37, seed=1)

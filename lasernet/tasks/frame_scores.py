@@ -16,20 +16,22 @@ from lasernet.data.sequences import FrameSplit
 from lasernet.metrics.melt_pool import MeltPoolScores
 from lasernet.metrics.regions import RegionScores
 from lasernet.metrics.skill import resampling_blocks, skill
+from lasernet.tasks.frame_microstructure import GrainJudge
 from lasernet.tasks.frame_volumes import stack_slices
 
 Band = tuple[float, float]
 
 
 class Answers:
-    """What is measured of one answerer on items of a split: errors by region and, of temperatures, the melt pool.
+    """What is measured of one answerer on items of a split: errors by region; of temperatures, the melt pool.
 
     Args:
         field: ``ipf`` or ``temperature``.
+        grains: judges the grains of colors, where that is wanted.
     """
 
-    def __init__(self, field: str, split: FrameSplit) -> None:
-        self.scores = RegionScores(field)
+    def __init__(self, field: str, split: FrameSplit, *, grains: GrainJudge | None = None) -> None:
+        self.scores, self.grains = RegionScores(field), grains
         self.pools = MeltPoolScores() if field == "temperature" else None
         self._split = split
         self._slices: dict[tuple[int, int], dict[int, NDArray[np.float32]]] = {}
@@ -37,6 +39,8 @@ class Answers:
     def update(self, answer: Tensor, batch: Batch) -> None:
         """Take in answers (B, C, H, W) to a batch of the split."""
         self.scores.update(answer, batch)
+        if self.grains is not None:
+            self.grains.update(answer, batch)
         if self.pools is None:
             return
         for image, row in zip(answer.numpy(), batch["item"].tolist(), strict=True):
@@ -97,6 +101,9 @@ class FrameScores:
         if self.answers.pools is not None:
             pools = {label: one.pools.compute() for label, one in self.baselines.items() if one.pools is not None}
             found["melt_pool"] = {"metrics": self.answers.pools.compute(), "baselines": pools}
+        if self.answers.grains is not None:
+            grains = {label: one.grains.compute() for label, one in self.baselines.items() if one.grains is not None}
+            found["grains"] = {"metrics": self.answers.grains.compute(), "baselines": grains}
         if self.rollout is not None:
             found["rollout"] = self.rollout
         return found

@@ -13,6 +13,7 @@ from lasernet.data.bundled import bundled_track
 from lasernet.data.sequences import FrameData, FrameSplit
 from lasernet.errors import OptionError
 from lasernet.tasks.base import Answering
+from lasernet.tasks.frame_microstructure import GrainContext, GrainJudge
 from lasernet.tasks.frame_scores import Answers, Band, FrameScores, with_band
 from lasernet.tasks.frame_volumes import BATCH
 from lasernet.tasks.rollout import roll_out
@@ -45,7 +46,11 @@ def judge(
     """
     band, chosen = _band(t_solidus, t_liquidus), data.split(split)
     rolled = None if rollout is None else roll_out(field, run, baselines, chosen, rollout, band=band, device=device)
-    own, others = Answers(field, chosen), {label: Answers(field, chosen) for label in baselines}
+    context = GrainContext(chosen) if field == "ipf" else None
+    own, *rest = (
+        Answers(field, chosen, grains=None if context is None else GrainJudge(context)) for _ in (run, *baselines)
+    )
+    others = dict(zip(baselines, rest, strict=True))
     for start in range(0, len(chosen), BATCH):
         batch = with_band(chosen.fetch(range(start, min(start + BATCH, len(chosen)))), band)
         there = {name: value.to(device) for name, value in batch.items()}

@@ -21,7 +21,7 @@ RUNS = ROOT / ".bench"
 DATA = RUNS / "laser-cases.h5"
 GENERATE = (
     "data generate laser --cases 34 --power 35:60 --speed 0.5:1.2 --grain-size 12e-6:30e-6 --power-noise 0.1 --seed 0"
-).split()
+)
 SPLIT = ("--data", str(DATA.relative_to(ROOT)), "--split-by", "case", "--split-ratio", "22,4,8", "--plane", "xz")
 NETWORKS = {
     "cnn-lstm": ("cnn-lstm", "--epochs", "1"),
@@ -59,7 +59,7 @@ def main() -> None:
         write("laser_transfer", transfer(given.transfer))
         return
     if not DATA.is_file():
-        subprocess.run([sys.executable, "-m", "lasernet", *GENERATE, "--out", str(DATA)], check=True, cwd=ROOT)
+        subprocess.run([sys.executable, "-m", "lasernet", *GENERATE.split(), "--out", str(DATA)], check=True, cwd=ROOT)
     for seed in given.seed or SEEDS:
         networks().train([(name, seed) for name in ("predrnn", "cnn-lstm", "tempnet")], jobs=given.jobs)
         cascades(seed).train([(name, seed) for name in PARTS], jobs=given.jobs)
@@ -83,7 +83,7 @@ def collect() -> dict[str, Any]:
         rows.append(campaign.describe(name, seed) | {key: test[key] for key in kept if key in test})
     return {
         **origin("python benchmarks/laser_cases.py"),
-        "generate": "lasernet " + " ".join(GENERATE),
+        "generate": f"lasernet {GENERATE}",
         "data": tests["microstructure"]["data"],
         "intervals": tests["microstructure"]["intervals"],
         "baselines": {task: test["baselines"] for task, test in tests.items()},

@@ -231,10 +231,10 @@ class Track:
         """One slice of a frame: temperature (1, H, W), ipf (9, H, W), molten and valid (1, H, W)."""
         temperature, ipf, molten, valid = self.frame(index)
         return (
-            _slice(temperature[None], plane, position),
-            _slice(ipf, plane, position),
-            _slice(molten[None], plane, position),
-            _slice(valid[None], plane, position),
+            cut_slice(temperature[None], plane, position),
+            cut_slice(ipf, plane, position),
+            cut_slice(molten[None], plane, position),
+            cut_slice(valid[None], plane, position),
         )
 
     def derived(self, name: str, index: int, plane: str, position: int) -> NDArray[np.float32]:
@@ -247,7 +247,7 @@ class Track:
             if len(kept) >= 8 and (bulky or not self.preload):
                 del self._derived[kept[0]]
             self._derived[key] = volume
-        image = _slice(volume if volume.ndim == 4 else volume[None], plane, position)
+        image = cut_slice(volume if volume.ndim == 4 else volume[None], plane, position)
         values: NDArray[np.float32] = image.astype(np.float32)
         return values / np.float32(255) if image.dtype == np.uint8 else values
 
@@ -287,7 +287,7 @@ class Track:
         return self.case
 
 
-def _slice(volume: NDArray[Any], plane: str, position: int) -> NDArray[Any]:
+def cut_slice(volume: NDArray[Any], plane: str, position: int) -> NDArray[Any]:
     """Cut (C, X, Y, Z) at a position of the plane's fixed axis into an image (C, rows, columns)."""
     image: NDArray[Any] = volume.take(position, axis=1 + FIXED_AXIS[plane])
     return np.ascontiguousarray(image.swapaxes(1, 2))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from lasernet.data.base import Batch
-from lasernet.data.sequences import FIXED_AXIS, FrameSplit
+from lasernet.data.sequences import FrameSplit, cut_slice
 from lasernet.metrics.frame_grains import FrameGrains
 from lasernet.metrics.frame_orientations import FrameOrientations
 from lasernet.physics.color_grains import palette_of
@@ -64,7 +64,8 @@ class GrainContext:
             while len(self._ids) >= KEPT:
                 del self._ids[next(iter(self._ids))]
             self._ids[case, frame] = self._split.data.tracks[case].labels(frame)
-        return self._ids[case, frame].take(position, axis=FIXED_AXIS[self._split.data.plane]).T
+        image: NDArray[np.int64] = cut_slice(self._ids[case, frame][None], self._split.data.plane, position)[0]
+        return image
 
 
 class GrainJudge:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from lasernet.data.sequences import IMAGE_AXES, FrameSplit
@@ -77,7 +78,7 @@ def scene(run: Answering, split: FrameSplit, row: int) -> Scene:
 def predictions(
     run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path, *, name: str | None = None
 ) -> list[Path]:
-    """Temperature, truth, prediction and error, per IPF direction (or in K)."""
+    """Temperature, truth, prediction and error, per IPF direction (or in K); of a cascade, its temperature too."""
     from lasernet.viz.frames import prediction_panels, temperature_panels
 
     written = []
@@ -89,10 +90,24 @@ def predictions(
         if split.data.task == "temperature":
             written.append(temperature_panels(one.truth[0], one.prediction[0], path, **shared))
         else:
-            molten = one.batch["target_molten"][0]
-            shared |= {"temperature": one.batch["future_temperature"][0], "molten": molten}
-            written.append(prediction_panels(one.truth, one.prediction, path, **shared))
+            molten, future = one.batch["target_molten"][0], one.batch["future_temperature"][0]
+            foreseen = foreseen_temperature(run, split, row)
+            if foreseen is not None:
+                beside = path.with_name(f"{path.stem}-temperature.png")
+                written.append(temperature_panels(future, foreseen, beside, **shared))
+            written.append(
+                prediction_panels(one.truth, one.prediction, path, temperature=future, molten=molten, **shared)
+            )
     return written
+
+
+def foreseen_temperature(run: Answering, split: FrameSplit, row: int) -> NDArray[np.float32] | None:
+    """The temperature in K (H, W) that a cascade predicts on its way to the colors; None for other models."""
+    forecast = getattr(run.model, "forecast", None)
+    if forecast is None:
+        return None
+    with torch.no_grad():
+        return np.asarray(forecast(split.fetch([row]))["temperature"][0, 0], dtype=np.float32)
 
 
 def error(run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path) -> list[Path]:

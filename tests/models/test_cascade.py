@@ -3,12 +3,14 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from lasernet import evaluate, load_run, open_dataset, train, weights
 from lasernet.engine.parts import trained_parts
 from lasernet.engine.plan import config_hash
+from lasernet.engine.visualize import visualize
 from lasernet.errors import OptionError, RunError
 from lasernet.models.cascade import FUTURE, Cascade
 from lasernet.run import Run
@@ -62,6 +64,18 @@ def test_the_run_stands_alone(runs: Path, tmp_path: Path) -> None:
         hidden.rename(runs)
     assert result["metrics"] == evaluate(runs / "C")["metrics"]
     assert result["cost"]["parameters"] == sum(evaluate(runs / name)["cost"]["parameters"] for name in "TM")
+
+
+def test_figures_show_the_temperature_that_it_foresaw(runs: Path, track: Path) -> None:
+    from lasernet.tasks.frame_figures import foreseen_temperature
+
+    cascade, temperature, microstructure = (load_run(runs / name) for name in "CTM")
+    split = open_dataset(track, inputs=list(cascade.model.inputs), **CUT).split("test")
+    expected = temperature.predict(split.fetch([3]))[0, 0].numpy()
+    np.testing.assert_array_equal(foreseen_temperature(cascade, split, 3), expected)
+    assert foreseen_temperature(microstructure, split, 3) is None
+    written = visualize([runs / "C"], what=["predictions"], n=1)
+    assert sorted(file.stem.endswith("-temperature") for file in written) == [False, True]
 
 
 def test_it_has_nothing_to_train(runs: Path) -> None:

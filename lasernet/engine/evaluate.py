@@ -109,7 +109,7 @@ def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, 
         **judged.report(),
         "cost": _cost(loaded),
     }
-    if split == "all":
+    if split == "all" and data.hash == run.config["data"]["hash"]:  # of other data the run has seen no part
         per_part = {name: value for name, value in own_options.items() if name not in WHOLE}
         result["splits"] = {name: judge(name, per_part).report() for name in SPLITS}
     return result, judged

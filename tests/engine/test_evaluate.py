@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import toy_models  # noqa: F401  (registers toy-conv)
+from conftest import write_track
 
 from lasernet import evaluate, load_run, open_dataset, sample, train
 from lasernet.data.layout import open_file
@@ -42,6 +43,12 @@ def test_all_is_pooled_and_shows_each_split_beside_the_others(run: Path) -> None
     pooled = sum(part["metrics"]["all"]["mse"] * cells[name] for name, part in parts.items()) / sum(cells.values())
     assert result["metrics"]["all"]["mse"] == pytest.approx(pooled, rel=1e-9)
     assert parts["test"]["metrics"] == evaluate(run)["metrics"]
+
+
+def test_other_data_have_no_parts_that_the_run_has_seen(run: Path, tmp_path: Path) -> None:
+    result = evaluate(run, data=write_track(tmp_path / "other.h5", seed=1), split="all")
+    assert "splits" not in result
+    assert result["items"] == sum(part["items"] for part in evaluate(run, split="all")["splits"].values())
 
 
 def test_a_baseline_as_a_run_equals_the_baseline_in_the_table(run: Path, track: Path, tmp_path: Path) -> None:

@@ -12,8 +12,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from laser_cases import DATA, every_run
 from numpy.typing import NDArray
 
 from lasernet.data.layout import open_file
-from lasernet.data.sequences import FrameData, FrameSplit, Track
+from lasernet.data.sequences import FrameData, FrameSplit
 from lasernet.engine.loaded import load_run
 from lasernet.metrics.regions import RegionScores
 from lasernet.physics.solidification import REGIONS
@@ -59,7 +58,7 @@ def main() -> None:
 def surrogates(found: dict[str, Any], rounds: int) -> list[dict[str, Any]]:
     """Networks of the first seed and the fitted baselines: errors from the table, times measured here."""
     rows = []
-    for task, field in FIELDS.items():
+    for task in FIELDS:
         runs = [(name, load_run(campaign.path(name, seed))) for campaign, name, seed in every_run() if seed == 0]
         runs = [(name, run) for name, run in runs if run.task.name == task]
         models: dict[str, Any] = {name: run.model for name, run in runs} | dict(runs[0][1].baselines())
@@ -106,7 +105,7 @@ def generators(rounds: int) -> list[dict[str, Any]]:
     names = list(file.cases)
     provenance = file.cases[names[0]].provenance
     recipe = LaserTracks(**{key: tuple(v) if isinstance(v, list) else v for key, v in provenance["options"].items()})
-    config = [campaign.path(name, seed) for campaign, name, seed in every_run()][0]
+    config = next(campaign.path(name, seed) for campaign, name, seed in every_run())
     options = load_run(config).run.config["data"]["options"] | {"preload": False}
     data = {task: FrameData([DATA], task, (), **options) for task in FIELDS}
     tests = np.unique(data["microstructure"].split("test").items["case"]).tolist()

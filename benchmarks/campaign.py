@@ -49,7 +49,10 @@ class Campaign:
 
     def _train(self, name: str, seed: int) -> None:
         words = [*self.command(name, seed), "--out", str(self.path(name, seed)), "--resume", "auto"]
-        subprocess.run([sys.executable, "-m", "lasernet", *words], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+        alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # numpy's threads know of no --threads
+        subprocess.run(
+            [sys.executable, "-m", "lasernet", *words], check=True, stdout=subprocess.DEVNULL, cwd=ROOT, env=alone
+        )
 
     def describe(self, name: str, seed: int) -> dict[str, Any]:
         """Name, seed, command and configuration of a run, for a results file."""

@@ -28,6 +28,10 @@ NETWORKS = {
     "predrnn": ("predrnn", "--epochs", "1"),
     "tempnet": ("tempnet", "--epochs", "1"),
 }
+TRAININGS = (  # the longest first
+    *((name, seed) for seed in SEEDS for name in ("predrnn", "cnn-lstm")),
+    ("tempnet", 0),
+)
 PARTS = {"cascade of cnn-lstm": "cnn-lstm", "cascade of predrnn": "predrnn"}
 
 
@@ -36,12 +40,12 @@ def networks() -> Campaign:
     return Campaign(RUNS / "laser-cases", NETWORKS, SPLIT)
 
 
-def cascades(seed: int) -> Campaign:
-    """The cascades of the runs of one seed."""
+def cascades() -> Campaign:
+    """The cascades of the runs of the first seed."""
     parts = {
         name: (
-            "cascade", "--temperature", str(networks().path("tempnet", seed).relative_to(ROOT)),
-            "--microstructure", str(networks().path(part, seed).relative_to(ROOT)),
+            "cascade", "--temperature", str(networks().path("tempnet", 0).relative_to(ROOT)),
+            "--microstructure", str(networks().path(part, 0).relative_to(ROOT)),
         )
         for name, part in PARTS.items()
     }  # fmt: skip
@@ -51,7 +55,6 @@ def cascades(seed: int) -> Campaign:
 def main() -> None:
     """Make what is missing, evaluate everything, write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, action="append", help="train only these seeds now; the file needs all")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--transfer", type=Path, nargs="+", metavar="F.h5")
     given = parser.parse_args()
@@ -60,17 +63,16 @@ def main() -> None:
         return
     if not DATA.is_file():
         subprocess.run([sys.executable, "-m", "lasernet", *GENERATE.split(), "--out", str(DATA)], check=True, cwd=ROOT)
-    for seed in given.seed or SEEDS:
-        networks().train([(name, seed) for name in ("predrnn", "cnn-lstm", "tempnet")], jobs=given.jobs)
-        cascades(seed).train([(name, seed) for name in PARTS], jobs=given.jobs)
+    networks().train(TRAININGS, jobs=given.jobs)
+    cascades().train([(name, 0) for name in PARTS], jobs=given.jobs)
     if all(campaign.finished(name, seed) for campaign, name, seed in every_run()):
         write("laser_cases", collect())
 
 
 def every_run() -> list[tuple[Campaign, str, int]]:
     """All runs of the table: campaign, name, seed."""
-    trained = [(networks(), name, seed) for seed in SEEDS for name in NETWORKS]
-    return trained + [(cascades(seed), name, seed) for seed in SEEDS for name in PARTS]
+    trained = [(networks(), name, seed) for name, seed in TRAININGS]
+    return trained + [(cascades(), name, 0) for name in PARTS]
 
 
 def collect() -> dict[str, Any]:

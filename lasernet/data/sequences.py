@@ -22,6 +22,7 @@ from lasernet.physics.nearest import mean_intercept
 Batch = dict[str, Tensor]
 ITEM = np.dtype([("case", "<i4"), ("slice", "<i4"), ("frame", "<i4")])
 FIXED_AXIS = {"yz": 0, "xz": 1, "xy": 2}  # the axis along which slices are counted; images are [row, column]
+BESIDE = {"beside_1": 1, "beside_2": 2}  # inputs: fields of frame t in so many slices on either side
 IMAGE_AXES = {"xz": ("z", "x"), "xy": ("y", "x"), "yz": ("z", "y")}
 
 
@@ -190,8 +191,26 @@ class FrameSplit:
             "item": torch.tensor(row),
         }
         for name in data.inputs:
-            window[name] = torch.from_numpy(track.derived(name, frame - 1, data.plane, position))
+            if name in BESIDE:
+                window |= self._beside(case, position, frame - 1, reach=BESIDE[name])
+            else:
+                window[name] = torch.from_numpy(track.derived(name, frame - 1, data.plane, position))
         return window
+
+    def _beside(self, case: int, position: int, frame: int, *, reach: int) -> Batch:
+        """Slices on either side of one, at one frame; beyond the first and the last, nothing is valid."""
+        data, track = self.data, self.data.tracks[case]
+        places = [position + step for step in (*range(-reach, 0), *range(1, reach + 1))]
+        inside = [0 <= place < data.slice_count(case) for place in places]
+        views = [track.view(frame, data.plane, min(max(place, 0), data.slice_count(case) - 1)) for place in places]
+        temperature, ipf, molten, valid = (np.stack(field) for field in zip(*views, strict=True))
+        there = np.array(inside).reshape(-1, 1, 1, 1)
+        return {
+            "beside_temperature": torch.from_numpy(temperature),
+            "beside_ipf": torch.from_numpy(ipf).to(torch.float32) / 255,
+            "beside_molten": torch.from_numpy(molten & there),
+            "beside_valid": torch.from_numpy(valid & there),
+        }
 
 
 class Track:

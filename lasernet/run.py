@@ -293,6 +293,21 @@ def latest_run(root: Path, *, finished: bool = False) -> Path:
     return runs[-1]
 
 
+def model_files(config: Mapping[str, Any]) -> list[Mapping[str, str]]:
+    """The files from which models of a run's configuration come, its parts' too: ``file``, ``class``, ``sha256``.
+
+    Raises:
+        RunError: if the configuration is not as a run writes it.
+    """
+    try:
+        section = config["model"]
+        own = [dict(section["source"])] if section.get("source") else []
+        parts = [part["config"] for part in (section.get("parts") or {}).values()]
+    except (TypeError, KeyError, ValueError, AttributeError):
+        raise RunError("config.json: its 'model' cannot be read; restore the file from a copy") from None
+    return own + [file for part in parts for file in model_files(part)]
+
+
 def read_json(path: Path) -> Any:
     """Parse a JSON file.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lasernet.errors import RunError
-from lasernet.run import Run, claim_path, dump_json, latest_run, lock_directory, new_run_path
+from lasernet.run import Run, claim_path, dump_json, latest_run, lock_directory, model_files, new_run_path
 
 CONFIG = (
     '{"schema": 1, "created": "CREATED", "model": {"name": "m", "options": {}}, "task": "microstructure",'
@@ -113,3 +113,15 @@ def test_an_existing_run_is_not_claimed_again(tmp_path: Path) -> None:
 
 def test_numbers_that_cannot_be_computed_are_null() -> None:
     assert dump_json({"a": float("nan"), "b": [float("inf"), 1.5]}, indent=None) == '{"a": null, "b": [null, 1.5]}'
+
+
+def test_model_files_are_those_of_the_model_and_of_its_parts() -> None:
+    mine, theirs = ({"file": name, "class": "C", "sha256": "0"} for name in ("mine.py", "theirs.py"))
+    part = {"run": "R", "sha256": "1", "config": {"model": {"name": "theirs", "source": theirs}}}
+    plain = {"run": "S", "sha256": "2", "config": {"model": {"name": "tempnet", "source": None, "parts": {}}}}
+    config = {"model": {"name": "mine", "source": mine, "parts": {"a": part, "b": plain}}}
+    assert model_files(config) == [mine, theirs]
+    assert model_files({"model": {"name": "old"}}) == []
+    for broken in ({}, {"model": {"parts": ["a"]}}, {"model": {"parts": {"a": "b"}}}, {"model": {"source": "x.py"}}):
+        with pytest.raises(RunError, match=r"config\.json"):
+            model_files(broken)

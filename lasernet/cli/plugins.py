@@ -15,6 +15,7 @@ from typing import Any
 from lasernet.cli.output import say
 from lasernet.errors import RunError
 from lasernet.registry import load_file
+from lasernet.run import model_files
 
 
 def is_file_reference(name: str) -> bool:
@@ -37,25 +38,23 @@ def import_plugin(reference: str) -> tuple[str, dict[str, str]]:
 
 
 def import_for_run(config: dict[str, Any]) -> None:
-    """Import the model file that a run's configuration names, if its content is known here.
+    """Import the model files that a run's configuration names, if their content is known here.
 
     Raises:
-        RunError: if the file is gone, or was never named on this machine.
+        RunError: if a file is gone, or was never named on this machine.
     """
-    source = config["model"].get("source")
-    if not source:
-        return
-    file, attribute = str(source.get("file")), str(source.get("class"))
-    path = Path(file)
-    ask = f"name it, as in --plugin ./{path.name}:{attribute}"
-    if not path.is_file():
-        raise RunError(f"the model's file {file} is not here; {ask}")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest not in _known():
-        raise RunError(f"the model's code {file} was never named on this machine, or has changed since; {ask}")
-    if digest != source.get("sha256"):
-        say(f"warning: {path.name} has changed since the run was started")
-    load_file(f"{file}:{attribute}")
+    for source in model_files(config):
+        file, attribute = str(source.get("file")), str(source.get("class"))
+        path = Path(file)
+        ask = f"name it, as in --plugin ./{path.name}:{attribute}"
+        if not path.is_file():
+            raise RunError(f"the model's file {file} is not here; {ask}")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest not in _known():
+            raise RunError(f"the model's code {file} was never named on this machine, or has changed since; {ask}")
+        if digest != source.get("sha256"):
+            say(f"warning: {path.name} has changed since the run was started")
+        load_file(f"{file}:{attribute}")
 
 
 def _list_file() -> Path:

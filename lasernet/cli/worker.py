@@ -1,4 +1,4 @@
-"""One process of a training in several: ``python -m lasernet.cli.worker RUN SETTINGS [PLUGIN]``."""
+"""One process of a training in several: ``python -m lasernet.cli.worker RUN SETTINGS [PLUGIN…]``."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def main(arguments: list[str]) -> int:
     def work() -> int:
         from lasernet.engine.train import train_worker
 
-        if len(arguments) > 2:
-            load_file(arguments[2])  # named by the process that started this one
+        for file in arguments[2:]:
+            load_file(file)  # named by the process that started this one
         reporter = TerminalReporter(settings) if main_rank else LogReporter()
         train_worker(Path(arguments[0]), json.loads(arguments[1]), settings.stop, reporter)
         return 0

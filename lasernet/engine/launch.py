@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lasernet.atomic import write_bytes
@@ -66,11 +66,14 @@ def wait_for(file: Path, *, seconds: float = 120.0) -> None:
         time.sleep(0.1)
 
 
-def run_workers(path: Path, settings: Training, stop: StopRequest, *, plugin: Mapping[str, str] | None) -> None:
+def run_workers(path: Path, settings: Training, stop: StopRequest, *, files: Sequence[Mapping[str, str]]) -> None:
     """Run the training of a directory in ``settings.num_processes`` processes and wait for them.
 
     ``accelerate launch --cpu`` runs a single process however many it is asked for, and torchrun answers a
     signal with a traceback; so the workers are started here, with the environment that both would give them.
+
+    Args:
+        files: from which models come.
 
     Raises:
         Stopped: if a signal came; the workers have written a checkpoint.
@@ -80,9 +83,7 @@ def run_workers(path: Path, settings: Training, stop: StopRequest, *, plugin: Ma
     reading, writing = os.pipe()
     errors, speaking = os.pipe()
     free = {name: getattr(settings, name) for name in FREE_ON_RESUME}
-    arguments = [str(path.resolve()), json.dumps(free)]
-    if plugin:
-        arguments.append(f"{plugin['file']}:{plugin['class']}")
+    arguments = [str(path.resolve()), json.dumps(free), *(f"{one['file']}:{one['class']}" for one in files)]
     shared = {
         **os.environ,
         "WORLD_SIZE": str(settings.num_processes),

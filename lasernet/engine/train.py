@@ -47,6 +47,7 @@ from lasernet.run import (
     Run,
     claim_path,
     lock_directory,
+    model_files,
     new_run_path,
 )
 from lasernet.tasks.base import get_task
@@ -161,7 +162,7 @@ def _run_all(run: Run, settings: Training, stop: StopRequest, reporter: Reporter
     """Train in this process, or in as many as asked for."""
     if settings.num_processes > 1 and launched_processes() == 1:
         try:
-            launch.run_workers(run.path, settings, stop, plugin=run.config["model"].get("source"))
+            launch.run_workers(run.path, settings, stop, files=model_files(run.config))
         except Stopped as stopped:
             stopped.run = run.path
             raise

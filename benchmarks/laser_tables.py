@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from lasernet.viz.report import markdown_table
 
+ROOT = Path(__file__).parents[1]
 Results = Mapping[str, Any]
 REFERENCES = {
     "microstructure": (
@@ -19,6 +22,12 @@ JUDGED = {
     "microstructure": ("all", "active", "newly_solid"),
     "temperature": ("all", "active", "front", "pool_boundary"),
 }
+
+
+def load(name: str) -> Results:
+    """A results file."""
+    content: Results = json.loads((ROOT / "results" / f"{name}.json").read_text())
+    return content
 
 
 def names_of(found: Results, task: str) -> list[str]:
@@ -169,3 +178,46 @@ def _interval(values: Iterable[Mapping[str, float | None]]) -> str:
         return "–"
     low, high = min(float(seed["low"] or 0) for seed in seeds), max(float(seed["high"] or 0) for seed in seeds)
     return f"{mean(float(seed['mse'] or 0) for seed in seeds):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def case_errors() -> str:
+    """Errors of colors on generated tracks held out whole."""
+    found = load("laser_cases")
+    return f"{error_table(found, TASK, digits='.5f')}\n\n{origin_of(found)}"
+
+
+def case_skills() -> str:
+    """Skill of the same answers."""
+    found = load("laser_cases")
+    return f"{skill_table(found, TASK)}\n\n{origin_of(found)}"
+
+
+def case_temperatures() -> str:
+    """Errors of temperatures, and the skill."""
+    found = load("laser_cases")
+    errors, skill = error_table(found, "temperature", digits=".1f"), skill_table(found, "temperature")
+    return f"{errors}\n\n{skill}\n\n{origin_of(found)}"
+
+
+def case_pools() -> str:
+    """Sizes of predicted melt pools."""
+    found = load("laser_cases")
+    return f"{pool_table(found)}\n\n{origin_of(found)}"
+
+
+def case_grains() -> str:
+    """Grains of predicted frames."""
+    found = load("laser_cases")
+    return f"{grain_table(found)}\n\n{origin_of(found)}"
+
+
+def cascades() -> str:
+    """What it costs a cascade to predict the temperature itself."""
+    found = load("laser_cases")
+    return f"{cascade_table(found)}\n\n{origin_of(found)}"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    function.__name__: function
+    for function in (case_errors, case_skills, case_temperatures, case_pools, case_grains, cascades)
+}

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from statistics import mean
+from statistics import fmean, mean, stdev
 from typing import Any
 
 from lasernet.viz.report import inject, markdown_table, table_names
@@ -176,6 +176,84 @@ def wgan_step() -> str:
     )
 
 
+TRACK_ROWS: tuple[tuple[str, str, str], ...] = (  # words, key, form
+    ("hotter than liquidus: length, µm", "hot_length", ".1f"),
+    ("width, µm", "hot_width", ".1f"),
+    ("depth, µm", "hot_depth", ".1f"),
+    ("molten: length, µm", "melt_length", ".1f"),
+    ("cells that melt", "remelted_cells", ",.0f"),
+    ("newly solid cells per frame", "newly_solid", ",.0f"),
+    ("of them colder than liquidus − 60 K", "below_band", ".3f"),
+    ("of them in the front band", "in_band", ".3f"),
+    ("of them hotter than liquidus", "above_band", ".3f"),
+    ("their undercooling, median, K", "undercooling_median", ".1f"),
+    ("coldest liquid, K below liquidus", "liquid_undercooling", ".1f"),
+    ("liquid cells below liquidus, per frame", "liquid_cold", ".0f"),
+    ("solid cells above liquidus, per frame", "solid_hot", ".0f"),
+    ("intercept where it froze again, along x, µm", "regrown_intercept_x", ".1f"),
+    ("along y, µm", "regrown_intercept_y", ".1f"),
+    ("along z, µm", "regrown_intercept_z", ".1f"),
+    ("intercept in the substrate, µm", "substrate_intercept", ".1f"),
+    ("grain diameter where it froze again, µm", "regrown_diameter", ".1f"),
+    ("grain diameter in the substrate, µm", "substrate_diameter", ".1f"),
+    ("longest over shortest axis of regrown grains", "regrown_aspect", ".2f"),
+    ("cells with 4 or fewer like neighbors of 6", "rough", ".3f"),
+    ("back to the grain from before", "same_as_before", ".3f"),
+    ("⟨100⟩ along x where it froze again", "regrown_100_x", ".3f"),
+    ("⟨100⟩ along y", "regrown_100_y", ".3f"),
+    ("⟨100⟩ along z", "regrown_100_z", ".3f"),
+    ("⟨100⟩ in the substrate", "substrate_100", ".3f"),
+    ("⟨100⟩ along the gradient, before melting", "gradient_100_before", ".3f"),
+    ("⟨100⟩ along the gradient, froze again", "gradient_100_after", ".3f"),
+    ("color, mean", "color_mean", ".3f"),
+    ("color, standard deviation", "color_deviation", ".3f"),
+)
+TRACK_WAYS = {"generated": "ratio", "same_heat": "ratio, its heat", "same_substrate": "ratio, its heat and substrate"}
+
+
+def exaca_tracks() -> str:
+    """Generated tracks beside ExaCA's: each track, and ratios for what was generated in three ways."""
+    found = load("exaca_tracks")
+    tracks = found["rows"]
+    rows: list[dict[str, object]] = []
+    for words, key, form in TRACK_ROWS:
+        row = {one["track"]: _beside(one["exaca"][key], one["generated"][key], form) for one in tracks}
+        for way, heading in TRACK_WAYS.items():
+            row[heading] = _ratios([(fmean(one[way][key]), one["exaca"][key]) for one in tracks])
+        rows.append({"quantity": words, **row})
+    colors = {one["track"]: one["colors"] for one in tracks}
+    row = {track: _beside(color["exaca"], color["generated"], ".3f") for track, color in colors.items()}
+    row[TRACK_WAYS["generated"]] = _ratios([(fmean(one["generated"]), one["exaca"]) for one in colors.values()])
+    rows.append({"quantity": "colors, Wasserstein-1 to those of generated tracks", **row})
+    share, changed, apart = (
+        [one["likeness"][key] for one in tracks] for key in ("same_grain", "same_grain_where_changed", "temperature")
+    )
+    data = ", ".join(f"{one['data']['file']} ({one['data']['hash'][:12]})" for one in tracks)
+    absent = ", ".join(f"{one['track']} ({one['reason']})" for one in found["left_out"])
+    return (
+        f"{markdown_table(rows, dict.fromkeys(rows[0], str))}\n\nWith its heat no temperature differs by more than "
+        f"{max(apart):.2f} K. From its substrate too, {min(share):.0%} to {max(share):.0%} of what froze again "
+        f"went to the grain that it has in ExaCA's track; of what changed grain there, {min(changed):.0%} to "
+        f"{max(changed):.0%}.\n\n`{found['command']}`, seeds {found['seeds'][0]} to {found['seeds'][-1]}, commit "
+        f"{found['commit'][:10]}, data {data}; {found['machine']}. Left out: {absent}."
+    )
+
+
+def _beside(real: float, drawn: list[float], form: str) -> str:
+    """ExaCA's number, mean and standard deviation of the generated ones, and a star if it lies beyond two of these."""
+    middle, spread = fmean(drawn), stdev(drawn)
+    if not float(format(spread, form).replace(",", "")):
+        return f"{real:{form}} / {middle:{form}}"
+    return f"{real:{form}} / {middle:{form}} ± {spread:{form}}{'*' if abs(real - middle) > 2 * spread else ''}"
+
+
+def _ratios(pairs: list[tuple[float, float]]) -> str:
+    """The range of quotients over tracks."""
+    quotients = sorted(one / other for one, other in pairs)
+    low, high = (f"{end:.2f}" if end < 10 else f"{end:.0f}" for end in (quotients[0], quotients[-1]))
+    return low if low == high else f"{low}–{high}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "errors": errors,
     "skills": skills,
@@ -183,6 +261,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "slices": slices,
     "microstructures": microstructures,
     "wgan_step": wgan_step,
+    "exaca_tracks": exaca_tracks,
 }
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from statistics import fmean, mean, stdev
 from typing import Any
 
+import laser_tables
+
 from lasernet.viz.report import inject, markdown_table, table_names
 
 ROOT = Path(__file__).parents[1]
@@ -262,6 +264,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "microstructures": microstructures,
     "wgan_step": wgan_step,
     "exaca_tracks": exaca_tracks,
+    **laser_tables.TABLES,
 }
 
 

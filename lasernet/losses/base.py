@@ -1,7 +1,8 @@
 """Losses: pluggable terms on prediction and target, and weighted sums of them.
 
 Every loss is the mean over the items of a batch of a mean over each item's valid cells. So the mean of
-two half-batches is the loss of the whole, which accumulation and several processes rely on.
+two half-batches is the loss of the whole, which accumulation and several processes rely on. A model may hand over
+temperatures in a unit of its own, prediction and target alike; what else is in the batch is in SI units.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from lasernet.options import resolve
 from lasernet.registry import LOSSES
 
 Batch = dict[str, Tensor]
+COLORS = 9  # channels: the colors of three sample directions
+LEAST_WEIGHT = 1e-6  # of all cells of an item together, below which it counts as one without valid cells
 
 
 class Loss(nn.Module):
@@ -94,8 +97,83 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
         values: (B, C, H, W), summed in float32 at least; need not be finite in cells that do not count.
         mask: (B, 1, H, W) bool.
     """
-    if values.dtype in (torch.bfloat16, torch.float16):
-        values = values.float()
+    values = widened(values)
     counted = torch.where(mask, values, 0).flatten(1).sum(1)
     cells = mask.flatten(1).sum(1) * values.shape[1]
     return (counted / cells.clamp(min=1)).mean()
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean over batch items of Σwv / Σw over cells and channels; an item without any weight counts as 0.
+
+    Args:
+        values: (B, C, H, W), finite, summed in float32 at least.
+        weights: (B, 1, H, W), not negative; 0 in cells that do not count.
+    """
+    values = widened(values)
+    total = weights.flatten(1).sum(1)
+    counted = (values * weights).flatten(1).sum(1) / values.shape[1]
+    return torch.where(total > LEAST_WEIGHT, counted / total.clamp(min=LEAST_WEIGHT), 0).mean()
+
+
+def difference(prediction: Tensor, target: Tensor, batch: Batch) -> Tensor:
+    """Prediction minus target, 0 in cells that do not count: their gradient is 0 whatever they hold."""
+    return torch.where(batch["mask"], prediction - target, 0)
+
+
+def widened(values: Tensor) -> Tensor:
+    """Half precision as float32, other types unchanged."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+
+
+def full_precision(values: Tensor) -> torch.autocast:
+    """A block in which mixed precision is off: convolutions and products of a loss keep all digits."""
+    return torch.autocast(device_type=values.device.type, enabled=False)
+
+
+def require_colors(loss: str, prediction: Tensor) -> None:
+    """Refuse a loss on colors for a task that answers something else.
+
+    Raises:
+        OptionError: unless there are nine channels.
+    """
+    if prediction.shape[1] != COLORS:
+        raise OptionError(
+            f"--loss {loss} judges colors ({COLORS} channels), this task answers {prediction.shape[1]}; "
+            "choose a loss for any field, as mse or gradient"
+        )
+
+
+def require_field(loss: str, batch: Batch, name: str) -> Tensor:
+    """A field of the batch that a loss needs beside prediction and target.
+
+    Raises:
+        OptionError: if the task's batches do not have it.
+    """
+    if name not in batch:
+        raise OptionError(
+            f"--loss {loss} needs '{name}', which the batches of this task lack; choose another loss, as mse"
+        )
+    return batch[name]
+
+
+def positive(flag: str, value: float) -> float:
+    """The value, if it is a finite number above 0.
+
+    Raises:
+        OptionError: if not.
+    """
+    if not 0 < value < math.inf:
+        raise OptionError(f"--{flag} {value}: expected a number above 0")
+    return value
+
+
+def not_negative(flag: str, value: float) -> float:
+    """The value, if it is a finite number of at least 0.
+
+    Raises:
+        OptionError: if not.
+    """
+    if not 0 <= value < math.inf:
+        raise OptionError(f"--{flag} {value}: expected 0 or more")
+    return value

@@ -8,20 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lasernet.errors import OptionError
-from lasernet.losses.base import Batch, Loss, masked_mean
+from lasernet.losses.base import Batch, Loss, difference, masked_mean, positive
 from lasernet.registry import register_loss
 
 
-def _positive(name: str, value: float) -> float:
-    if not 0 < value < float("inf"):
-        raise OptionError(f"--{name} {value}: expected a number above 0")
-    return value
-
-
-def _error(prediction: Tensor, target: Tensor, batch: Batch) -> Tensor:
-    """Prediction minus target, 0 in cells that do not count: their gradient is 0 whatever they hold."""
-    return torch.where(batch["mask"], prediction - target, 0)
+def charbonnier(error: Tensor, epsilon: float) -> Tensor:
+    """√(e² + ε²), cell by cell."""
+    return torch.hypot(error, torch.full_like(error, epsilon))  # no square that could underflow
 
 
 @register_loss("mse")
@@ -29,7 +22,7 @@ class MSE(Loss):
     """Mean squared error."""
 
     def forward(self, prediction: Tensor, target: Tensor, batch: Batch) -> Tensor:
-        return masked_mean(_error(prediction, target, batch).square(), batch["mask"])
+        return masked_mean(difference(prediction, target, batch).square(), batch["mask"])
 
 
 @register_loss("mae")
@@ -37,7 +30,7 @@ class MAE(Loss):
     """Mean absolute error (L1)."""
 
     def forward(self, prediction: Tensor, target: Tensor, batch: Batch) -> Tensor:
-        return masked_mean(_error(prediction, target, batch).abs(), batch["mask"])
+        return masked_mean(difference(prediction, target, batch).abs(), batch["mask"])
 
 
 @register_loss("huber")
@@ -46,10 +39,10 @@ class Huber(Loss):
 
     def __init__(self, *, delta: Annotated[float, "error at which it turns from squared to linear"] = 1.0) -> None:
         super().__init__()
-        self.delta = _positive("huber-delta", delta)
+        self.delta = positive("huber-delta", delta)
 
     def forward(self, prediction: Tensor, target: Tensor, batch: Batch) -> Tensor:
-        error = _error(prediction, target, batch)
+        error = difference(prediction, target, batch)
         values = F.huber_loss(error, torch.zeros_like(error), reduction="none", delta=self.delta)
         return masked_mean(values, batch["mask"])
 
@@ -60,10 +53,10 @@ class SmoothL1(Loss):
 
     def __init__(self, *, beta: Annotated[float, "error at which it turns from squared to linear"] = 1.0) -> None:
         super().__init__()
-        self.beta = _positive("smooth-l1-beta", beta)
+        self.beta = positive("smooth-l1-beta", beta)
 
     def forward(self, prediction: Tensor, target: Tensor, batch: Batch) -> Tensor:
-        error = _error(prediction, target, batch)
+        error = difference(prediction, target, batch)
         values = F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none", beta=self.beta)
         return masked_mean(values, batch["mask"])
 
@@ -74,9 +67,8 @@ class Charbonnier(Loss):
 
     def __init__(self, *, epsilon: Annotated[float, "error below which it is smooth"] = 1e-3) -> None:
         super().__init__()
-        self.epsilon = _positive("charbonnier-epsilon", epsilon)
+        self.epsilon = positive("charbonnier-epsilon", epsilon)
 
     def forward(self, prediction: Tensor, target: Tensor, batch: Batch) -> Tensor:
-        error = _error(prediction, target, batch)
-        values = torch.hypot(error, torch.full_like(error, self.epsilon))  # no square that could underflow
-        return masked_mean(values, batch["mask"])
+        error = difference(prediction, target, batch)
+        return masked_mean(charbonnier(error, self.epsilon), batch["mask"])

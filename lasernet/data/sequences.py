@@ -83,10 +83,10 @@ class FrameData:
 
     @property
     def spec(self) -> dict[str, dict[str, object]]:
-        """Channels, unit and image shape of each field of a batch."""
-        rows, columns = self.image_shape(0)
+        """Channels, unit and image shape of each field of a batch, and how many frames its context has."""
+        shared = {"shape": self.image_shape(0), "frames": self.seq_length}
         fields = {"temperature": (1, "K"), "ipf": (9, "1")}
-        return {name: {"channels": n, "unit": unit, "shape": (rows, columns)} for name, (n, unit) in fields.items()}
+        return {name: {"channels": n, "unit": unit, **shared} for name, (n, unit) in fields.items()}
 
     def image_shape(self, case: int) -> tuple[int, int]:
         """Rows and columns of a slice of one case."""

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lasernet.losses.base import Batch, Criterion, masked_mean
-from lasernet.metrics.image import mean_gradient
 from lasernet.models.base import Terms
-from lasernet.models.baselines import require_fit
-from lasernet.models.frame_network import PAPER, UNDERCOOLING, ScaledFrames, check_dropout, check_sizes
+from lasernet.models.frame_options import PAPER, NormOption, Residual, ScaleOption, check_dropout, check_sizes
+from lasernet.models.frame_predictor import FramePredictor
+from lasernet.models.published import TEMPNET
+from lasernet.models.scaled_frames import numbered
 from lasernet.nn.blocks import conv_block, crop, pad_to_multiple
-from lasernet.nn.convlstm import ConvLSTM, at_least_float32
+from lasernet.nn.convlstm import ConvLSTM
 from lasernet.nn.encoder_decoder import Encoder
-from lasernet.physics.solidification import per_item
 from lasernet.registry import register_model
-
-SMALLEST_UNIT = 1.0  # K, of the loss: a drift below it is noise
 
 
 @register_model("tempnet")
-class TempNet(ScaledFrames):
+class TempNet(FramePredictor):
     """Recurrent U-Net for the temperature: convolutional LSTM between an encoder of frames and a decoder.
 
     775,425 parameters; 480,257 with one layer; 1,743,745 with ``--preset wider``. Images of any size are padded
@@ -33,18 +29,17 @@ class TempNet(ScaledFrames):
     answer lies on its cell of the input.
 
     With ``residual``, the reference is the last frame moved with the scan, plus the drift: what moving the frame
-    before it has missed of the last one. The drift is large where the pool still grows and where cold ground
-    enters, and stays nearly the same from frame to frame. The network reads the moved frame as one more of the
-    sequence and answers by which share the drift will change; at the start, by none. So its errors shrink with
-    the drift as the pool becomes steady, on any track; the loss is in units of the drift as well. Without, it
-    regresses the temperature, linear in the range of training, and the loss is in K². It never sees the future
-    temperature, and nothing is clamped.
+    before it has missed of the last one. The network answers by which share the drift will change, so that its
+    errors shrink with the drift as the pool becomes steady, on any track; the loss is in units of the drift as
+    well. Without, it regresses the temperature, linear in the range of training, and the loss is in K². It never
+    sees the future temperature, and nothing is clamped.
     """
 
     tasks = ("temperature",)
     defaults: ClassVar[dict[str, object]] = {"epochs": 20, "lr": 1e-3, "warmup_steps": 20}
     presets: ClassVar[dict[str, dict[str, object]]] = {
         "wider": {"channels": (24, 48, 96, 96), "hidden": 96},
+        **TEMPNET,
         "paper": {
             **PAPER,
             "lr": 5e-4,
@@ -63,18 +58,14 @@ class TempNet(ScaledFrames):
         rnn_layers: Annotated[int, "ConvLSTM layers"] = 2,
         hidden: Annotated[int, "channels of the ConvLSTM"] = 64,
         channels: Annotated[tuple[int, ...], "widths of the encoder, fine to coarse"] = (16, 32, 64, 64),
-        norm: Annotated[Literal["group", "batch"], "normalize each item by itself, or the batch"] = "group",
-        residual: Annotated[bool, "correct the frame moved with the scan; else regress the temperature"] = True,
-        temperature_scale: Annotated[
-            Literal["undercooling", "range"], "asinh about liquidus, or linear in the range of training"
-        ] = "undercooling",
+        norm: NormOption = "group",
+        residual: Residual = True,
+        temperature_scale: ScaleOption = "undercooling",
         dropout: Annotated[float, "share of the ConvLSTM's channels set to 0 in training"] = 0.0,
     ) -> None:
-        super().__init__(temperature_scale)
+        super().__init__(task="temperature", residual=residual, temperature_scale=temperature_scale)
         check_sizes(rnn_layers=rnn_layers, hidden=hidden, channels=channels)
         check_dropout(dropout)
-        self.residual = residual
-        self.inputs = ("advected_temperature", "temperature_drift") if residual else ()
         self.encoder = Encoder(1, channels, norm)
         self.core = ConvLSTM(channels[-1], hidden, rnn_layers)
         self.dropout = nn.Dropout2d(dropout)
@@ -84,51 +75,12 @@ class TempNet(ScaledFrames):
             for (below, width), skip in zip(pairwise(widths), reversed(channels), strict=True)
         )
         self.head = nn.Conv2d(channels[0], 1, 1)
-        if residual:
-            nn.init.zeros_(self.head.weight)
-            assert self.head.bias is not None
-            nn.init.zeros_(self.head.bias)
+        self.start_at_reference(self.head)
         self.multiple = 2 ** len(channels)
 
-    @torch.no_grad()
-    def fit(self, batches: Iterable[Batch]) -> None:
-        """The range of temperatures of valid cells."""
-        for _ in self.fit_range(batches):
-            pass
-
-    def forward(self, batch: Batch) -> Tensor:
-        frames = batch["temperature"]  # (B, L, 1, H, W)
-        if not self.residual:
-            require_fit(self, torch.stack([self.low, self.high]))
-            return self.low + (self.high - self.low) * self.answer(frames, batch)
-        moved, drift = batch["advected_temperature"], batch["temperature_drift"]
-        change = self.answer(torch.cat([frames, moved[:, None]], dim=1), batch)
-        if frames.shape[1] == 1:  # no frame before the last, so the drift must not be known
-            return moved + UNDERCOOLING * change
-        return moved + drift * (1 + change)
-
-    def loss(self, batch: Batch, criterion: Criterion | None) -> tuple[Tensor, Terms]:
-        """The criterion, with ``residual`` on temperatures in units of the item's drift; the log has the MSE in K² too.
-
-        Otherwise the first frames, where the pool grows, would outweigh all others a hundred times.
-        """
-        assert criterion is not None
-        prediction, target = self(batch), batch["target"]
-        unit = prediction.new_ones(())
-        if self.residual and batch["temperature"].shape[1] > 1:
-            cells = batch["mask"].flatten(1).sum(1).clamp(min=1)
-            squares = torch.where(batch["mask"], batch["temperature_drift"].square(), 0).flatten(1).sum(1)
-            unit = per_item((squares / cells).sqrt().clamp(min=SMALLEST_UNIT))
-        total, terms = criterion(prediction / unit, target / unit, batch)
-        terms["mse_in_kelvin"] = masked_mean((prediction.detach() - target).square(), batch["mask"])
-        terms["gradient_prediction"] = mean_gradient(prediction.detach(), batch["mask"])
-        terms["gradient_target"] = mean_gradient(target, batch["mask"])
-        return total, terms
-
-    def answer(self, frames: Tensor, batch: Batch) -> Tensor:
-        """The network alone: frames in K (B, L, 1, H, W) → (B, 1, H, W), unbounded."""
+    def network(self, frames: Tensor) -> tuple[Tensor, Terms]:
         items = len(frames)
-        x, size = pad_to_multiple(self.scaled_temperature(frames, batch).flatten(0, 1), self.multiple)
+        x, size = pad_to_multiple(frames.flatten(0, 1), self.multiple)
         skips: list[Tensor] = []
         for block in self.encoder.blocks:
             x = block(x)
@@ -139,13 +91,11 @@ class TempNet(ScaledFrames):
         for block, skip in zip(self.decoder, reversed(skips), strict=True):
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = block(torch.cat([x, skip], dim=1))
-        return at_least_float32(crop(self.head(x), size))
+        return crop(self.head(x), size), {}
 
     def recorded_blocks(self) -> dict[str, nn.Module]:
-        blocks: dict[str, nn.Module] = {}
-        for name, part in (("context", self.encoder.blocks), ("memory", self.core.layers), ("decoder", self.decoder)):
-            blocks |= {f"{name}.{index + 1}": block for index, block in enumerate(part)}
-        return blocks
+        parts = (("context", self.encoder.blocks), ("memory", self.core.layers), ("decoder", self.decoder))
+        return {name: block for part, blocks in parts for name, block in numbered(part, blocks).items()}
 
 
 def by_frame(images: Tensor, items: int) -> Tensor:

@@ -35,6 +35,13 @@ def normalization(channels: int, norm: Norm) -> nn.Module:
     return SynchronizedBatchNorm2d(channels)
 
 
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalization over the channels of each cell of an image (B, C, H, W), by itself at every size."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 class SynchronizedBatchNorm2d(nn.BatchNorm2d):
     """Batch normalization whose statistics span the batches of all processes, on any device.
 

@@ -6,19 +6,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lasernet.nn.blocks import ChannelNorm
+
 State = tuple[Tensor, Tensor]
 
 
 class ConvLSTMCell(nn.Module):
     """One layer: i, f, g, o from one 3 × 3 convolution of [x, h]; c' = f·c + i·g, h' = o·tanh(c').
 
-    States start at zero; the forget gate has no extra bias.
+    States start at zero; the forget gate has no extra bias. With ``normalized``, h' is normalized over the
+    channels of each cell, for the layer above and for the next step.
     """
 
-    def __init__(self, inputs: int, hidden: int) -> None:
+    def __init__(self, inputs: int, hidden: int, *, normalized: bool = False) -> None:
         super().__init__()
         self.inputs, self.hidden = inputs, hidden
         self.gates = nn.Conv2d(inputs + hidden, 4 * hidden, 3, padding=1)
+        self.norm = ChannelNorm(hidden) if normalized else None
 
     def of_input(self, x: Tensor) -> Tensor:
         """The input's part of the gates, which may be computed for many steps at once."""
@@ -32,18 +36,28 @@ class ConvLSTMCell(nn.Module):
         c = torch.sigmoid(i) * torch.tanh(g)
         if state is not None:
             c = c + torch.sigmoid(f) * state[1]
-        return torch.sigmoid(o) * torch.tanh(c), c
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return (h if self.norm is None else self.norm(h)), c
 
 
 class ConvLSTM(nn.Module):
     """Stacked layers: each reads the layer below at the same step.
 
     A layer runs through all steps before the next one starts, so that its input convolution is one call.
+
+    Args:
+        normalized: see :class:`ConvLSTMCell`.
+        dropout: share of a layer's channels that the layer above does not see in training.
     """
 
-    def __init__(self, inputs: int, hidden: int, layers: int) -> None:
+    def __init__(
+        self, inputs: int, hidden: int, layers: int, *, normalized: bool = False, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(ConvLSTMCell(hidden if index else inputs, hidden) for index in range(layers))
+        self.layers = nn.ModuleList(
+            ConvLSTMCell(hidden if index else inputs, hidden, normalized=normalized) for index in range(layers)
+        )
+        self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Frames (B, L, inputs, H, W) → the top layer's last h (B, hidden, H, W)."""
@@ -59,7 +73,7 @@ class ConvLSTM(nn.Module):
                 h, c = layer(part, state)
                 state = h, c
                 outputs.append(h)
-            inputs = torch.cat(outputs)
+            inputs = self.dropout(torch.cat(outputs))
         return outputs[-1]
 
 

@@ -37,7 +37,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Doubles the resolution as often as the encoder halved it; a 1 × 1 convolution gives the outputs.
+    """Doubles the resolution as often as the encoder halved it; its ``head``, 1 × 1, gives the outputs.
 
     With ``skips`` the features of two encoders enter at the level of their size: at the coarse levels as
     further channels; at full resolution added to the last block's input, which costs no parameter (the
@@ -63,7 +63,7 @@ class Decoder(nn.Module):
                 f"--channels {','.join(map(str, channels))}: skips at full resolution need a second width "
                 "that is twice the first, as in 16,32,64; change the widths or give --no-skips"
             )
-        self.skips = skips
+        self.skips, self.width = skips, channels[0]
         self.dropout = nn.Dropout2d(dropout)
         self.blocks = nn.ModuleList()
         for level in reversed(range(len(channels))):
@@ -72,14 +72,12 @@ class Decoder(nn.Module):
             inputs = channels[level]
         self.head = nn.Conv2d(inputs, outputs, 1)
 
-    def forward(self, x: Tensor, context: list[Tensor], future: list[Tensor]) -> Tensor:
-        """Coarse features and the features of two encoders → outputs at full resolution."""
+    def forward(self, x: Tensor, skips: Sequence[Tensor]) -> Tensor:
+        """Coarse features, and both encoders' joined, fine to coarse → features at full resolution, for ``head``."""
         x = self.dropout(x)
         for level, block in zip(reversed(range(len(self.blocks))), self.blocks, strict=True):
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             if self.skips:
-                features = torch.cat([context[level], future[level]], dim=1)
-                x = torch.cat([x, features], dim=1) if level else x + features
+                x = torch.cat([x, skips[level]], dim=1) if level else x + skips[level]
             x = block(x)
-        output: Tensor = self.head(x)
-        return output
+        return x

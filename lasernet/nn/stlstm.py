@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lasernet.nn.blocks import ChannelNorm
 from lasernet.nn.convlstm import at_least_float32
 
 
@@ -19,21 +20,21 @@ class STLSTMCell(nn.Module):
         o  = σ(x, h, [c', m'])
         h' = LayerNorm(o·tanh(W [c', m']))     W: 1 × 1
 
-    All other convolutions are 3 × 3 without bias, gates have no forget bias, and LayerNorm acts on the
-    channels of each cell. Without ``memory`` it is the cell of a published source system, in which o and
-    h read c' only: m then changes nothing and what feeds it (7 of 15 gate convolutions of 64 × 64
-    channels each) has a gradient of exactly zero.
+    All other convolutions are 3 × 3, gates have no forget bias, and LayerNorm acts on the channels of each
+    cell. Biases, if any, belong to the convolutions of x, of [c', m'] for o, and to W. Without ``memory`` it is
+    the cell of a published source system, in which o and h read c' only: m then changes nothing and what feeds
+    it (7 of 15 gate convolutions of 64 × 64 channels each) has a gradient of exactly zero.
     """
 
-    def __init__(self, inputs: int, hidden: int, *, memory: bool = True) -> None:
+    def __init__(self, inputs: int, hidden: int, *, memory: bool = True, bias: bool = False) -> None:
         super().__init__()
         self.memory = memory
-        self.x = nn.Conv2d(inputs, 7 * hidden, 3, padding=1, bias=False)
+        self.x = nn.Conv2d(inputs, 7 * hidden, 3, padding=1, bias=bias)
         self.h = nn.Conv2d(hidden, 4 * hidden, 3, padding=1, bias=False)
         self.m = nn.Conv2d(hidden, 3 * hidden, 3, padding=1, bias=False)
-        self.o = nn.Conv2d(2 * hidden if memory else hidden, hidden, 3, padding=1, bias=False)
-        self.fuse = nn.Conv2d(2 * hidden, hidden, 1, bias=False) if memory else None
-        self.norm = nn.LayerNorm(hidden)
+        self.o = nn.Conv2d(2 * hidden if memory else hidden, hidden, 3, padding=1, bias=bias)
+        self.fuse = nn.Conv2d(2 * hidden, hidden, 1, bias=bias) if memory else None
+        self.norm = ChannelNorm(hidden)
 
     def forward(
         self, gates_x: Tensor, h: Tensor | None, c: Tensor | None, m: Tensor | None
@@ -60,8 +61,7 @@ class STLSTMCell(nn.Module):
         else:
             both = torch.cat([c, m], dim=1)
             h = torch.sigmoid(o + self.o(both)) * torch.tanh(self.fuse(both))
-        h = self.norm(h.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        return h, c, m, delta_c, delta_m
+        return self.norm(h), c, m, delta_c, delta_m
 
 
 class PredRNN(nn.Module):
@@ -72,13 +72,23 @@ class PredRNN(nn.Module):
             layer reads its own m of the step before instead of the top layer's.
         decouple: adds the 1 × 1 convolution, shared by all layers, that :meth:`forward` needs to return
             the decoupling loss.
+        bias: of the gates, as in :class:`STLSTMCell`.
     """
 
-    def __init__(self, inputs: int, hidden: int, layers: int, *, memory: bool = True, decouple: bool = False) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        layers: int,
+        *,
+        memory: bool = True,
+        decouple: bool = False,
+        bias: bool = False,
+    ) -> None:
         super().__init__()
         self.memory = memory
         self.layers = nn.ModuleList(
-            STLSTMCell(hidden if index else inputs, hidden, memory=memory) for index in range(layers)
+            STLSTMCell(hidden if index else inputs, hidden, memory=memory, bias=bias) for index in range(layers)
         )
         self.adapter = nn.Conv2d(hidden, hidden, 1, bias=False) if decouple else None
 

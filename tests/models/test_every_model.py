@@ -40,11 +40,12 @@ def open_small(task: str, inputs: tuple[str, ...], track: Path, images: Path) ->
 
 
 def small(name: str) -> dict[str, object]:
-    known = {option.name for option in options_of(model_class(name))}
-    sizes: dict[str, object] = {"channels": (4, 8, 8), "hidden": 8, "rnn_layers": 2}
+    known = {option.name: option.kind for option in options_of(model_class(name))}
+    sizes: dict[str, object] = {"channels": (4, 8, 8), "hidden": 8, "rnn_layers": 2, "features": 8, "width": 16}
     if model_class(name).sample is not None:
         sizes = {"channels": 12, "critic_channels": 4}
-    return {key: value for key, value in sizes.items() if key in known}
+    return {key: (value,) if known[key] is tuple and isinstance(value, int) else value
+            for key, value in sizes.items() if key in known}  # fmt: skip
 
 
 def parts_of(name: str, track: Path) -> dict[str, Model]:
@@ -112,7 +113,8 @@ def test_a_draw_depends_on_its_own_seed_alone(name: str, task: str, track: Path,
 
 @pytest.mark.parametrize(("name", "task"), PREDICTIVE)
 def test_an_answer_never_depends_on_the_future_that_is_asked_for(name: str, task: str, track: Path) -> None:
-    model = build_model(name, small(name), task=task, parts=parts_of(name, track))
+    spec = open_small(task, (), track, track).spec
+    model = build_model(name, small(name), task=task, spec=spec, parts=parts_of(name, track))
     data = FrameData([track], task, model.inputs, split_ratio="4,2,2", seq_length=2)
     model.fit(Batches(data.split("train"), batch_size=4, device=torch.device("cpu")))
     batch = data.split("test").fetch(range(3))

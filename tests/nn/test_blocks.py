@@ -63,9 +63,9 @@ def test_two_processes_equal_one_with_the_joint_batch() -> None:
     workers = [context.Process(target=normalize_share, args=(rank, port, x, queue)) for rank in range(2)]
     for worker in workers:
         worker.start()
-    shares = dict(queue.get(timeout=60) for _ in workers)
+    shares = dict(queue.get(timeout=300) for _ in workers)
     for worker in workers:
-        worker.join(60)
+        worker.join(300)
     output, gradient, affine, mean, variance = (
         [torch.tensor(shares[rank][index]) for rank in range(2)] for index in range(5)
     )
@@ -106,7 +106,10 @@ def test_encoder_halves_and_decoder_doubles() -> None:
     seen, known = context(torch.rand(2, 10, 16, 24)), future(torch.rand(2, 1, 16, 24))
     assert [tuple(features.shape[1:]) for features in seen] == [(16, 16, 24), (16, 8, 12), (32, 4, 6), (64, 2, 3)]
     decoder = Decoder(128, (16, 32, 64), 9)
-    assert decoder(torch.cat([seen[-1], known[-1]], 1), seen, known).shape == (2, 9, 16, 24)
+    *skips, coarse = (torch.cat(pair, 1) for pair in zip(seen, known, strict=True))
+    features = decoder(coarse, skips)
+    assert features.shape == (2, decoder.width, 16, 24)
+    assert decoder.head(features).shape == (2, 9, 16, 24)
 
 
 def test_skips_cost_their_channels_only_at_coarse_levels() -> None:

@@ -86,3 +86,22 @@ def test_half_precision_keeps_single_precision_states() -> None:
         output = network(torch.randn(1, 3, 2, 4, 4))
     assert output.dtype == torch.float32
     assert output.isfinite().all()
+
+
+def test_a_normalized_state_has_no_mean_and_unit_variance_in_every_cell() -> None:
+    torch.manual_seed(0)
+    network, frames = ConvLSTM(3, 16, 2, normalized=True), torch.randn(2, 3, 3, 5, 6)
+    with torch.no_grad():
+        output = network(frames)
+    torch.testing.assert_close(output.mean(1), torch.zeros(2, 5, 6), atol=1e-5, rtol=0)
+    assert output.var(1, unbiased=False).max() < 1.001
+    assert output.var(1, unbiased=False).min() > 0.5
+
+
+def test_dropout_lies_between_layers_in_training_only() -> None:
+    frames = torch.randn(1, 3, 3, 5, 6)
+    for layers, changes in ((1, False), (2, True)):
+        network = ConvLSTM(3, 8, layers, dropout=0.5)
+        assert torch.equal(network(frames), network(frames)) is not changes
+        network.eval()
+        assert torch.equal(network(frames), network(frames))

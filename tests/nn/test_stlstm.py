@@ -146,3 +146,9 @@ def test_half_precision_is_finite() -> None:
     assert output.isfinite().all()
     assert decoupling is not None
     assert decoupling.isfinite()
+
+
+def test_biases_add_nine_numbers_per_channel_and_layer() -> None:
+    plain, biased = PredRNN(3, 8, 2), PredRNN(3, 8, 2, bias=True)
+    extra = sum(p.numel() for p in biased.parameters()) - sum(p.numel() for p in plain.parameters())
+    assert extra == 2 * 9 * 8

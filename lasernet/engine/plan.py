@@ -107,7 +107,8 @@ def make_config(
     if preset is not None and preset not in cls.presets:
         raise OptionError(f"--preset {preset}: {suggestion(preset, list(cls.presets) or ['(this model has none)'])}")
     given = {**cls.defaults, **(cls.presets[preset] if preset else {}), **values}
-    expression = str(given.pop("loss", None) or "") if loss is None else loss
+    default = given.pop("loss", None)  # of the model or of the preset
+    expression = str(default or "") if loss is None else loss
     if expression and cls.default_loss is None:
         raise OptionError(f"--loss {expression}: model '{model}' brings its own objective; leave --loss out")
     expression = expression or cls.default_loss or ""
@@ -122,7 +123,7 @@ def make_config(
             sections[knob.section][knob.option.name] = value
         elif knob.loss in loss_values:
             loss_values[knob.loss][knob.option.name] = value
-        else:
+        elif name in values:  # a preset's option of a loss that --loss replaced goes with it
             raise OptionError(f"--{name.replace('_', '-')} has no effect with --loss {expression}; leave it out")
     training = Training(**resolve(Training, sections["training"], what="training"))
     return {

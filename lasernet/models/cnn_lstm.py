@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from lasernet.models.frame_network import FrameNetwork
 from lasernet.models.frame_options import (
     PAPER,
+    SHARP,
     AuxiliaryOption,
     CopyFromOption,
     DesignOption,
@@ -34,7 +35,7 @@ class CNNLSTM(FrameNetwork):
 
     # Without a warm-up, this rate ends at a tenth more validation error.
     defaults: ClassVar[dict[str, object]] = {"epochs": 40, "lr": 3e-3, "warmup_steps": 100}
-    presets: ClassVar[dict[str, dict[str, object]]] = {"paper": PAPER, **CNN_LSTM}
+    presets: ClassVar[dict[str, dict[str, object]]] = {"paper": PAPER, **SHARP, **CNN_LSTM}
 
     def __init__(
         self,

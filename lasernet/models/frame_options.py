@@ -40,6 +40,27 @@ PAPER: dict[str, object] = {
 }
 
 
+def sharp(*, gradient: float, perceptual: float) -> dict[str, object]:
+    """A published recipe for sharp predictions: four frames, and a loss weighted from 1000 to 2500 K."""
+    return {
+        **PAPER,
+        "seq_length": 4,
+        "loss": "sharpness",
+        "sharpness_weighting": "band",
+        "sharpness_t_solidus": 1000.0,
+        "sharpness_t_liquidus": 2500.0,
+        "sharpness_gradient_weight": gradient,
+        "sharpness_perceptual_weight": perceptual,
+    }
+
+
+SHARP: dict[str, dict[str, object]] = {
+    "sharp-max": sharp(gradient=0.2, perceptual=0.0),
+    "sharp-balanced": sharp(gradient=0.1, perceptual=0.05),
+    "sharp-aggressive": sharp(gradient=0.5, perceptual=0.1),
+}
+
+
 def check_sizes(*, channels: tuple[int, ...] = (1,), **sizes: int) -> None:
     """Refuse sizes of which no network can be built; ``sizes`` are options by name.
 

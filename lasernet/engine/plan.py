@@ -21,6 +21,7 @@ from lasernet.registry import LOSSES, MODELS, suggestion
 from lasernet.run import SCHEMA, dump_json
 from lasernet.tasks.base import Task, get_task
 
+SHORT = ("t_solidus", "t_liquidus", "gradient_weight")  # options of losses whose flags may go without the loss's name
 PACKAGES = ("lasernet", "torch", "numpy", "accelerate", "safetensors", "h5py")
 
 
@@ -30,12 +31,15 @@ class Knob:
 
     section: str
     option: Option
-    loss: str | None = None  # the loss it belongs to, where section is "loss"
+    losses: tuple[str, ...] = ()  # those it belongs to, where section is "loss"
+    short: bool = False  # a second name, for the same option of whichever of these losses are chosen
 
     @property
     def name(self) -> str:
         """The flat name: the flag without dashes, with underscores; a loss's options carry its name."""
-        return f"{self.loss}_{self.option.name}".replace("-", "_") if self.loss else self.option.name
+        if self.short or not self.losses:
+            return self.option.name
+        return f"{self.losses[0]}_{self.option.name}".replace("-", "_")
 
 
 def model_class(name: str) -> type[Model]:
@@ -62,13 +66,19 @@ def knobs(cls: type[Model], task: Task) -> dict[str, Knob]:
         targets += [("loss", LOSSES.get(name), name) for name in LOSSES.names()]
     for section, target, loss in targets:
         for option in options_of(target):
-            knob = Knob(section, option, loss)
+            knob = Knob(section, option, (loss,) if loss else ())
             if knob.name in found:
                 other = found[knob.name].section
                 raise OptionError(
                     f"{cls.__name__}: its option '{knob.name}' is also an option of the {other} section; rename it"
                 )
             found[knob.name] = knob
+    for name in SHORT:
+        same = [knob for knob in found.values() if knob.losses and knob.option.name == name]
+        if same and name not in found:
+            losses = tuple(loss for knob in same for loss in knob.losses)
+            option = dataclasses.replace(same[0].option, help=f"{same[0].option.help}; of {', '.join(losses)}")
+            found[name] = Knob("loss", option, losses, short=True)
     return found
 
 
@@ -119,10 +129,13 @@ def make_config(
         knob = known.get(name)
         if knob is None:
             raise OptionError(f"unknown option '{name}'; {suggestion(name, list(known))}")
-        if knob.loss is None:
+        if not knob.losses:
             sections[knob.section][knob.option.name] = value
-        elif knob.loss in loss_values:
-            loss_values[knob.loss][knob.option.name] = value
+        elif takers := [loss for loss in knob.losses if loss in loss_values]:
+            for loss in takers:
+                full = Knob("loss", knob.option, (loss,)).name
+                if full == name or full not in values:  # the full name goes before the short one
+                    loss_values[loss][knob.option.name] = value
         elif name in values:  # a preset's option of a loss that --loss replaced goes with it
             raise OptionError(f"--{name.replace('_', '-')} has no effect with --loss {expression}; leave it out")
     training = Training(**resolve(Training, sections["training"], what="training"))
@@ -156,8 +169,9 @@ def differences(config: Mapping[str, Any], values: Mapping[str, object], *, loss
         knob = known.get(name)
         if knob is None:
             raise OptionError(f"unknown option '{name}'; {suggestion(name, list(known))}")
-        if knob.loss is not None:
-            stored = config["loss"]["options"].get(knob.loss, {}).get(knob.option.name)
+        if knob.losses:
+            chosen = (config["loss"]["options"].get(loss, {}) for loss in knob.losses)
+            stored = next((options[knob.option.name] for options in chosen if knob.option.name in options), None)
         elif knob.section == "training":
             stored = config["training"].get(knob.option.name)
         else:

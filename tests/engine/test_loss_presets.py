@@ -2,7 +2,7 @@
 
 import pytest
 
-from lasernet.engine.plan import make_config
+from lasernet.engine.plan import differences, make_config
 from lasernet.errors import OptionError
 from lasernet.losses.base import build_criterion
 
@@ -38,3 +38,21 @@ def test_another_loss_leaves_the_presets_loss_options_out() -> None:
 def test_an_option_of_a_loss_that_is_not_chosen_is_still_refused() -> None:
     with pytest.raises(OptionError, match="--sharpness-gradient-weight has no effect with --loss mse"):
         make_config("cnn-lstm", {"sharpness_gradient_weight": 0.3}, loss="mse", preset="sharp-max")
+
+
+def test_a_short_name_reaches_every_chosen_loss_that_has_the_option() -> None:
+    values = {"t_solidus": "1560", "t_liquidus": 1620.0, "gradient_weight": 0.3}
+    config = make_config("cnn-lstm", values, loss="combined+0.1*solidification+sharpness", preset="sharp-max")
+    options = config["loss"]["options"]
+    assert {(part["t_solidus"], part["t_liquidus"]) for part in options.values()} == {(1560.0, 1620.0)}
+    assert options["sharpness"]["gradient_weight"] == 0.3
+    own = {"sharpness_gradient_weight": 0.4, "gradient_weight": 0.3}
+    assert make_config("cnn-lstm", own, loss="sharpness")["loss"]["options"]["sharpness"]["gradient_weight"] == 0.4
+    with pytest.raises(OptionError, match="--t-solidus has no effect with --loss mse"):
+        make_config("cnn-lstm", {"t_solidus": 1560.0}, loss="mse")
+
+
+def test_a_resumed_run_knows_its_options_by_their_short_names() -> None:
+    config = make_config("cnn-lstm", {"t_solidus": 1560.0, "t_liquidus": 1620.0}, loss="combined")
+    assert differences(config, {"t_solidus": "1560"}, loss=None) == []
+    assert differences(config, {"t_solidus": 1500.0}, loss=None) == ["--t-solidus: 1560.0 → 1500.0"]

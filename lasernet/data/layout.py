@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from lasernet.data.container import LAYOUT_VERSION
 from lasernet.data.reading import OpenFile, open_checked, read_stored
 from lasernet.data.structure import FIELDS, IPF_KEYS
 from lasernet.data.track_writer import FileWriter, create_file
-from lasernet.errors import DataError
+from lasernet.errors import DataError, OptionError
 
 __all__ = [
     "FIELDS",
@@ -55,9 +56,22 @@ class Case:
         self.group = str(attributes["group"])
         self.provenance: dict[str, object] = json.loads(attributes["provenance"])
         self.content_hash = str(attributes["content_hash"])
+        self._levels: NDArray[np.bool_] | None = None  # the kept ones along z, if not all
+
+    def top(self, share: float) -> Case:
+        """The same case without the cells below the upper share of its height (see :func:`top_levels`).
+
+        Raises:
+            OptionError: if no cell is left.
+        """
+        kept = top_levels(self.z, share)
+        case = copy.copy(self)
+        case._levels, case.z = kept, self.z[kept]
+        case.shape = (*self.shape[:3], len(case.z))
+        return case
 
     def read(self, field: str, index: Any) -> NDArray[Any]:
-        """A part of a field as it is stored, by a numpy-like index such as ``(t, slice(None), y)``.
+        """A part of a field as it is stored, by a numpy-like index such as ``(t, slice(None), y)``; never cut.
 
         Raises:
             DataError: if the case has no such field, or its stored bytes are damaged.
@@ -80,8 +94,11 @@ class Case:
     def frame(self, field: str, t: int) -> NDArray[Any]:
         """The whole volume of a field at one frame; a mask without time is the same at every frame."""
         if field == "mask" and "mask" in self._datasets and self._datasets["mask"].ndim == 3:
-            return self.read(field, ())
-        return self.read(field, t)
+            return self._kept(self.read(field, ()))
+        return self._kept(self.read(field, t))
+
+    def _kept(self, volume: NDArray[Any]) -> NDArray[Any]:
+        return volume if self._levels is None else volume[..., self._levels]
 
     def valid(self, t: int) -> NDArray[np.bool_]:
         """Cells of frame ``t`` for which the source has a point, (X, Y, Z)."""
@@ -97,6 +114,31 @@ class Case:
 
 
 TrackFile = OpenFile[Case]
+
+
+def top_levels(z: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+    """Which levels of cells have their centers in the upper ``share`` of the height, from lowest to highest face.
+
+    By coordinate, so that the order of the levels does not matter; z points up.
+
+    Args:
+        z: m, of equally spaced cell centers.
+        share: in (0, 1].
+
+    Raises:
+        OptionError: for another share, or one in which no center lies.
+    """
+    if not 0 < share <= 1:
+        raise OptionError(f"--crop-depth {share}: expected a share of the height above 0 and up to 1, as 0.3")
+    height = float(np.ptp(z)) / max(1, len(z) - 1) * len(z)
+    depth = (z.max() - z) / height + 0.5 / len(z) if height else np.full(len(z), 0.5)  # of centers below the top face
+    kept: NDArray[np.bool_] = depth <= share + 1e-6 / len(z)
+    if not kept.any():
+        raise OptionError(
+            f"--crop-depth {share}: no cell lies in that share of {len(z)} levels; "
+            f"expected at least {0.5 / len(z):.3g}; keep more"
+        )
+    return kept
 
 
 def open_file(path: Path | str, *, kind: str = "laser", check: bool = True) -> TrackFile:

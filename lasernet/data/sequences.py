@@ -55,6 +55,9 @@ class FrameData:
             Literal["target", "inside", "legacy"], "context may reach back, lies inside the split, or as published"
         ] = "target",
         first_frame: Annotated[int, "frames before this one are not used"] = 0,
+        crop_depth: Annotated[
+            float | None, "keep the top share of the height (large z), as 0.3; of xy slices, those in it"
+        ] = None,
         split_seed: Annotated[int, "seed of --split-by random"] = 0,
         preload: Annotated[bool, "hold the tracks in memory"] = True,
     ) -> None:
@@ -65,13 +68,13 @@ class FrameData:
         self.plane, self.seq_length, self.task, self.preload = plane, seq_length, task, preload
         self.inputs = tuple(inputs)
         self.files = [Path(file) for file in files]
-        self.tracks = _open_tracks(self.files, task, preload=preload)
+        self.tracks = _open_tracks(self.files, task, preload=preload, top=crop_depth)
         self.case_names = [
             track.name if len(self.files) == 1 else f"{track.path.stem}/{track.name}" for track in self.tracks
         ]
         self.groups = [track.case.group for track in self.tracks]
         self._check_shapes()
-        self.hash = hashlib.sha256("".join(track.case.content_hash for track in self.tracks).encode()).hexdigest()
+        self.hash = hashlib.sha256("".join(track.content_hash for track in self.tracks).encode()).hexdigest()
         self._items = self._cut(split_ratio, split_by, windows, first_frame, split_seed)
         self.split_hash = hash_items(self._items)
 
@@ -214,18 +217,30 @@ class FrameSplit:
 
 
 class Track:
-    """One case of a file: slices of its frames, from memory or from disk."""
+    """One case of a file: slices of its frames, from memory or from disk.
 
-    def __init__(self, path: Path, name: str, file: TrackFile, *, preload: bool) -> None:
-        self.path, self.name, self.preload = path, name, preload
+    Args:
+        top: the share of the height that is kept, from the top; None: all of it. Cells below do not exist for
+            anyone: not for derived fields, baselines, metrics or figures.
+    """
+
+    def __init__(self, path: Path, name: str, file: TrackFile, *, preload: bool, top: float | None = None) -> None:
+        self.path, self.name, self.preload, self.top = path, name, preload, top
         self._file, self._pid = file, os.getpid()
-        self.case = file.cases[name]
-        axes = {"x": self.case.x, "y": self.case.y, "z": self.case.z}
+        whole = file.cases[name]
+        self.case = whole if top is None else whole.top(top)
+        axes = {"x": whole.x, "y": whole.y, "z": whole.z}
         self.spacing = {key: float(axis[1] - axis[0]) if len(axis) > 1 else 1.0 for key, axis in axes.items()}
         self._frames: dict[
             int, tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]
         ] = {}
         self._derived: dict[tuple[str, int], NDArray[np.generic]] = {}
+
+    @property
+    def content_hash(self) -> str:
+        """Of what is used of the case: another one where cells are cut off."""
+        levels, whole = len(self.case.z), len(self._file.cases[self.name].z)
+        return self.case.content_hash if levels == whole else f"{self.case.content_hash} top {levels}"
 
     def frame(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
         """Temperature (K; the solidus where there is no point), ipf, molten and valid volumes of a frame."""
@@ -302,7 +317,8 @@ class Track:
     def _open(self) -> Case:
         if self._pid != os.getpid():  # an HDF5 handle must not be shared with a forked worker
             self._file, self._pid = open_file(self.path, check=False), os.getpid()
-            self.case = self._file.cases[self.name]
+            case = self._file.cases[self.name]
+            self.case = case if self.top is None else case.top(self.top)
         return self.case
 
 
@@ -312,7 +328,7 @@ def cut_slice(volume: NDArray[Any], plane: str, position: int) -> NDArray[Any]:
     return np.ascontiguousarray(image.swapaxes(1, 2))
 
 
-def _open_tracks(files: Sequence[Path], task: str, *, preload: bool) -> list[Track]:
+def _open_tracks(files: Sequence[Path], task: str, *, preload: bool, top: float | None) -> list[Track]:
     needed = ("temperature", "ipf")
     tracks = []
     for path in files:
@@ -324,7 +340,7 @@ def _open_tracks(files: Sequence[Path], task: str, *, preload: bool) -> list[Tra
                     f"{path.name}: case '{name}' has no field '{missing[0]}' (found: {', '.join(case.fields)}); "
                     f"the {task} task needs {' and '.join(needed)}; import a source that holds them"
                 )
-            tracks.append(Track(path, name, file, preload=preload))
+            tracks.append(Track(path, name, file, preload=preload, top=top))
     if not tracks:
         raise DataError(f"no case in {', '.join(path.name for path in files)}; expected at least one laser track")
     return tracks

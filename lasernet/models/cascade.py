@@ -18,13 +18,13 @@ FUTURE = ("future_temperature", "target", "target_molten")  # of the batch: what
 class Cascade(Model):
     """Temperature of one run, then microstructure of another from it: nothing of the future is given.
 
-    Both parts are trained before, with the same ``--plane`` and ``--seq-length``; the cascade holds their
-    weights and learns nothing itself.
+    Both parts are trained before, with the same ``--plane``, ``--seq-length`` and ``--crop-depth``; the cascade
+    holds their weights and learns nothing itself.
     """
 
     parts: ClassVar[dict[str, Part]] = {
-        "temperature": Part("temperature", same=("plane", "seq_length")),
-        "microstructure": Part("microstructure", same=("plane", "seq_length")),
+        "temperature": Part("temperature", same=("plane", "seq_length", "crop_depth")),
+        "microstructure": Part("microstructure", same=("plane", "seq_length", "crop_depth")),
     }
 
     def __init__(

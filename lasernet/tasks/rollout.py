@@ -36,7 +36,7 @@ class RolledTrack(Track):
     """
 
     def __init__(self, track: Track, last: int, *, straight: bool) -> None:
-        super().__init__(track.path, track.name, track._file, preload=track.preload)
+        super().__init__(track.path, track.name, track._file, preload=track.preload, top=track.top)
         self.source, self.last, self.straight = track, last, straight
         self.predicted: dict[int, Frame] = {}
 

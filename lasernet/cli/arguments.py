@@ -19,6 +19,18 @@ PLUGIN = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="FILE:CLASS", help="Model file that the run needs, as ./my_model.py:ResConv."),
 ]
+UNSHARP = Annotated[
+    float | None,
+    typer.Option(
+        "--unsharp",
+        metavar="AMOUNT",
+        help="Sharpen predicted frames afterwards: add AMOUNT times what a Gaussian blurs away.",
+    ),
+]
+UNSHARP_RADIUS = Annotated[
+    float | None,
+    typer.Option("--unsharp-radius", metavar="CELLS", help="Standard deviation of that Gaussian. [1]"),
+]
 
 
 def flag_parameter(option: Option, *, panel: str | None = None, flag: str | None = None) -> inspect.Parameter:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, open_runs
+from lasernet.cli.arguments import PLUGIN, UNSHARP, UNSHARP_RADIUS, open_runs
 from lasernet.cli.output import result
 from lasernet.run import dump_json
 
@@ -43,6 +43,8 @@ def evaluate_runs(
         typer.Option("--fail-if", metavar="CONDITION", help='Exit with 4 if true, as "metrics.all.mse>0.01".'),
     ] = None,
     device: Annotated[str, typer.Option("--device", metavar="NAME", help="Where to compute: cpu, cuda, mps.")] = "cpu",
+    unsharp: UNSHARP = None,
+    unsharp_radius: UNSHARP_RADIUS = None,
     plugin: PLUGIN = None,
 ) -> None:
     """Metrics of runs beside their baselines, with skill, 95 % intervals and cost.
@@ -67,6 +69,8 @@ def evaluate_runs(
         t_solidus=t_solidus,
         t_liquidus=t_liquidus,
         rollout=rollout,
+        unsharp=unsharp,
+        unsharp_radius=unsharp_radius,
         device=device,
     )
     chosen = form or ("table" if sys.stdout.isatty() else "json")
@@ -95,6 +99,11 @@ def rows_of(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
+def _after(one: dict[str, Any]) -> str:
+    """What was done to the run's answers, in words; empty where nothing was."""
+    return ", ".join(f"{name.replace('_', '-')} {value:g}" for name, value in one.get("post_processing", {}).items())
+
+
 def _part_rows(
     one: dict[str, Any], part: dict[str, Any], first: dict[str, Any]
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -104,6 +113,8 @@ def _part_rows(
         for region, values in regions.items():
             skill = part["skill"].get(name, {}).get(region, {}) if index else {}
             row = {**first, "answer": name, "region": region, **values}
+            if "post_processing" in one:
+                row["post_processing"] = "" if index else _after(one)
             row |= {f"skill_{key}": skill.get(key) for key in ("mse", "low", "high")}
             rows.append((row, {} if index else one["cost"]))
     return rows
@@ -148,6 +159,10 @@ def _print_all(console: Any, results: list[dict[str, Any]]) -> None:
             _print_part(console, one, split, part)
             _print_pools(console, one, part)
         _print_rollout(console, one)
+        if after := _after(one):
+            console.print(
+                f"{one['model']} was sharpened after its prediction ({after}), the baselines were not", soft_wrap=True
+            )
         better = one.get("improvement")
         if better and "reason" in better:
             console.print(f"not compared with {better['over']}: {better['reason']}")

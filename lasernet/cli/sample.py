@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, flag_parameter
+from lasernet.cli.arguments import PLUGIN, UNSHARP, UNSHARP_RADIUS, flag_parameter
 from lasernet.cli.output import result, say
 from lasernet.cli.plugins import import_for_run, import_plugin
 from lasernet.options import options_of
@@ -88,6 +88,8 @@ def sample(
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="INT", help="Seed of the draws of a generative model. [0]")
     ] = None,
+    unsharp: UNSHARP = None,
+    unsharp_radius: UNSHARP_RADIUS = None,
     plugin: PLUGIN = None,
 ) -> None:
     """Draw from a generative model, or predict test items with a predictive one; stdout carries the path.
@@ -110,5 +112,6 @@ def sample(
     if not plugin:
         import_for_run(Run(path).config)
     own = {name: value for name, value in ctx.meta[OWN].items() if value is not None}
+    own |= {"unsharp": unsharp, "unsharp_radius": unsharp_radius}
     written = sample(path, n=n, data=data or (), split=split, item=item, out=out, seed=seed, **own)
     result(str(written))

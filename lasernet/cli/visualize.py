@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, open_runs
+from lasernet.cli.arguments import PLUGIN, UNSHARP, UNSHARP_RADIUS, open_runs
 from lasernet.cli.output import result
 
 app = typer.Typer(context_settings=HELP, **PLAIN)
@@ -41,6 +41,8 @@ def visualize(
         typer.Option("--format", help="gif: a slice through time; vti, csv: the predicted volume of a frame."),
     ] = "png",
     checkpoint: Annotated[Literal["best", "last"], typer.Option("--checkpoint", help="Which weights.")] = "best",
+    unsharp: UNSHARP = None,
+    unsharp_radius: UNSHARP_RADIUS = None,
     plugin: PLUGIN = None,
 ) -> None:
     """Figures into RUN/figures; the loss curves of several runs go into one figure. Prints the paths.
@@ -63,6 +65,8 @@ def visualize(
         timestep=timestep,
         n=n,
         form=form,
+        unsharp=unsharp,
+        unsharp_radius=unsharp_radius,
         checkpoint=checkpoint,
     )
     for path in written:

@@ -18,6 +18,7 @@ from lasernet.tasks.base import Judged
 
 SCHEMA = 1
 GENERAL = ("data", "split", "checkpoint", "device")  # options of every task
+AFTER = ("unsharp", "unsharp_radius")  # done to the run's answers
 WHOLE = ("rollout",)  # with --split all: of all items together only, for the parts may be too short
 OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
@@ -31,6 +32,8 @@ def evaluate(
     t_solidus: float | None = None,
     t_liquidus: float | None = None,
     rollout: int | None = None,
+    unsharp: float | None = None,
+    unsharp_radius: float | None = None,
     device: str = "cpu",
 ) -> dict[str, Any]:
     """Evaluate a run.
@@ -42,6 +45,7 @@ def evaluate(
         checkpoint: ``best`` by validation, or ``last``.
         t_solidus, t_liquidus: K; another band for the ``front`` region.
         rollout: also apply the run to its own predictions, over so many frames.
+        unsharp, unsharp_radius: sharpen the run's answers, not the baselines' (see tasks/post_processing.py).
 
     Returns:
         The JSON object that docs/metrics.md describes.
@@ -54,6 +58,8 @@ def evaluate(
         t_solidus=t_solidus,
         t_liquidus=t_liquidus,
         rollout=rollout,
+        unsharp=unsharp,
+        unsharp_radius=unsharp_radius,
         device=device,
     )[0]
 
@@ -63,7 +69,8 @@ def evaluate_many(runs: Sequence[Path | str], **options: Any) -> list[dict[str, 
     results: list[dict[str, Any]] = []
     first: Judged | None = None
     for path in runs:
-        result, judged = _evaluate(load_run(path, checkpoint=options["checkpoint"], device=options["device"]), options)
+        loaded = load_run(path, checkpoint=options["checkpoint"], device=options["device"])
+        result, judged = _evaluate(loaded.post_processed(**{name: options.get(name) for name in AFTER}), options)
         if first is None:
             first = judged
         else:
@@ -88,7 +95,9 @@ def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, 
             f"the data of {run.path} have changed since training (hash {data.hash[:12]} instead of "
             f"{run.config['data']['hash'][:12]}); restore them, or name the file to evaluate on with --data"
         )
-    own_options = {name: value for name, value in options.items() if name not in GENERAL and value is not None}
+    own_options = {
+        name: value for name, value in options.items() if name not in (*GENERAL, *AFTER) and value is not None
+    }
     unknown = [name for name in own_options if name not in inspect.signature(task.judge).parameters]
     if unknown:
         raise OptionError(f"--{unknown[0].replace('_', '-')} has no meaning for the {task.name} task; leave it out")
@@ -106,6 +115,7 @@ def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, 
         "data": {"file": ", ".join(data_names(files)), "hash": data.hash, "split_hash": data.split_hash},
         "split": split,
         "checkpoint": options["checkpoint"],
+        **({"post_processing": loaded.post_processing.describe()} if loaded.post_processing else {}),
         **judged.report(),
         "cost": _cost(loaded),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from lasernet.models.base import Model
 from lasernet.options import options_of, reserved_of, resolve
 from lasernet.registry import MODELS
 from lasernet.run import BASELINES, BEST, LAST, Run
-from lasernet.tasks.base import Task, get_task
+from lasernet.tasks.base import PostProcessing, Task, get_task
 
 BUNDLED = "lasernet:"  # before the name of a file that ships in the package
 CACHED = "default:"  # before the name of a default set, which is generated into the user's cache
@@ -35,16 +35,40 @@ class LoadedRun:
         run: the directory.
         model: the network with the chosen weights, in evaluation mode.
         task: what it answers.
+        post_processing: what is done to its answers, if anything.
     """
 
     run: Run
     model: Model
     task: Task
+    post_processing: PostProcessing | None = None
 
     def predict(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """The model's answer to a batch, in physical units, without gradients."""
+        """The model's answer to a batch, in physical units, without gradients, post-processed where that was asked."""
         with torch.no_grad():
-            return self.model.predict(dict(batch))
+            answer = self.model.predict(dict(batch))
+            return answer if self.post_processing is None else self.post_processing(answer, dict(batch))
+
+    def post_processed(self, **options: object) -> LoadedRun:
+        """This run with answers post-processed by the task's own options; as it is where all of them are None.
+
+        Raises:
+            OptionError: if the task has no such options, or their values do not fit.
+        """
+        chosen = {name: value for name, value in options.items() if value is not None}
+        if not chosen:
+            return self
+        if self.task.post_processing is None:
+            flag = next(iter(chosen)).replace("_", "-")
+            raise OptionError(f"--{flag} has no meaning for the {self.task.name} task; leave it out")
+        made = self.task.post_processing(**resolve(self.task.post_processing, chosen, what="post-processing"))
+        return replace(self, post_processing=made)
+
+    @property
+    def mark(self) -> str:
+        """What is done to the answers, in the form of a file name; empty where nothing is."""
+        done = {} if self.post_processing is None else self.post_processing.describe()
+        return "-".join(f"{name.replace('_', '-')}-{value:g}" for name, value in done.items())
 
     def baselines(self) -> dict[str, Model]:
         """The task's baselines by label, fitted on the run's training items."""

@@ -25,6 +25,8 @@ def visualize(
     n: int = 1,
     form: str = "png",
     checkpoint: str = "best",
+    unsharp: float | None = None,
+    unsharp_radius: float | None = None,
 ) -> list[Path]:
     """Draw figures of runs into their ``figures/`` folders.
 
@@ -35,6 +37,8 @@ def visualize(
             ``timestep`` (target frame), by default the last frame, slices with most newly solid cells first.
         n: how many items.
         form: ``png``, ``gif`` (a slice through time), ``vti`` or ``csv`` (the predicted volume of a frame).
+        unsharp, unsharp_radius: sharpen predicted frames (see tasks/post_processing.py); the files go into a
+            folder of their own in ``figures/``.
 
     Returns:
         The paths written.
@@ -55,9 +59,14 @@ def visualize(
             written.append(loss_curves(rows, opened[-1].figures / "losses.png"))
         names = [name for name in names if name != "losses"]
     if form == "png" and not names:
+        if unsharp is not None or unsharp_radius is not None:
+            raise OptionError("--unsharp has no effect on --what losses; leave it out, or name figures of predictions")
         return written
     for run in opened:
         loaded = load_run(run.path, checkpoint=checkpoint)
+        loaded = loaded.post_processed(unsharp=unsharp, unsharp_radius=unsharp_radius)
+        folder = run.figures / loaded.mark
+        folder.mkdir(exist_ok=True)
         files = [Path(data)] if isinstance(data, (str, Path)) else [Path(file) for file in data]
         options = run.config["data"]["options"]
         source = open_data(loaded.task, files or data_files(run), options, loaded.model.inputs)
@@ -65,7 +74,7 @@ def visualize(
             chosen = source.split(split)
             rows_chosen = loaded.task.choose(chosen, item=item, position=position, timestep=timestep, n=n)
             for name in _names(loaded, names):
-                written += loaded.task.figures[name](loaded, chosen, rows_chosen, run.figures)
+                written += loaded.task.figures[name](loaded, chosen, rows_chosen, folder)
         else:
             if form not in loaded.task.volumes:
                 known = ", ".join(["png", *loaded.task.volumes])
@@ -73,7 +82,7 @@ def visualize(
             whole = source.split("all" if form == "gif" else split)
             rows_chosen = loaded.task.choose(source.split(split), item=item, position=position, timestep=timestep, n=1)
             anchor = source.split(split).items[rows_chosen[0]]
-            written += loaded.task.volumes[form](loaded, whole, anchor, run.figures)
+            written += loaded.task.volumes[form](loaded, whole, anchor, folder)
     return written
 
 
@@ -81,6 +90,8 @@ def _names(loaded: LoadedRun, names: Sequence[str]) -> list[str]:
     figures = loaded.task.figures
     if "all" in names:
         unavailable = set() if hasattr(loaded.model, "record_activations") else {"activations"}
+        if loaded.post_processing is not None:
+            unavailable.add("rollout")
         if loaded.task.name == "temperature":
             unavailable.add("front")
         return [name for name in figures if name not in unavailable]

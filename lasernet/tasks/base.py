@@ -26,14 +26,33 @@ class Baseline:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
+class PostProcessing(Protocol):
+    """What is done to answers after the model has given them; its keyword-only parameters are options of ``eval``."""
+
+    def __call__(self, answer: Tensor, batch: Batch) -> Tensor:
+        """Another answer, of the same shape and unit."""
+
+    def describe(self) -> dict[str, float]:
+        """Its options by name, for results and provenance."""
+
+
 class Answering(Protocol):
-    """A run that can answer: its directory, its model and its trained weights, in evaluation mode."""
+    """A run that can answer: its directory, its model and its trained weights, in evaluation mode.
+
+    Attributes:
+        mark: of post-processed answers: what was done to them, in the form of a file name; else empty.
+    """
 
     run: Any
     model: Any
+    post_processing: Any
+
+    @property
+    def mark(self) -> str:
+        """See above."""
 
     def predict(self, batch: Batch) -> Tensor:
-        """The model's answer to a batch, in physical units, without gradients."""
+        """The model's answer to a batch, in physical units, without gradients, post-processed where that was asked."""
 
     def baselines(self) -> dict[str, Any]:
         """The task's baselines by label, fitted on the run's training items."""
@@ -89,6 +108,7 @@ class Task:
         volumes: ending of a file → function that writes it (see tasks/frame_volumes.py).
         choose: (split, item=, position=, timestep=, n=) → the rows of a split to draw.
         sample: (run, open, folder, request) → what was written; ``open()`` gives the run's data.
+        post_processing: class of what may be done to answers afterwards, if anything may.
     """
 
     name: str
@@ -101,6 +121,7 @@ class Task:
     choose: Callable[..., list[int]]
     sample: Callable[..., Path]
     baselines: tuple[Baseline, ...] = ()
+    post_processing: Callable[..., PostProcessing] | None = None
 
 
 TASKS = {

@@ -64,8 +64,9 @@ def scene(run: Answering, split: FrameSplit, row: int) -> Scene:
     fixed = next(axis for axis in "xyz" if axis not in axes)
     place = 1e6 * float(getattr(track.case, fixed)[int(item["slice"])])
     time = 1e6 * float(track.case.t[int(item["frame"])])
+    title = f"{case}, {data.plane} at {fixed} = {place:.0f} µm, frame {item['frame']} at {time:.0f} µs"
     return Scene(
-        title=f"{case}, {data.plane} at {fixed} = {place:.0f} µm, frame {item['frame']} at {time:.0f} µs",
+        title=f"{title}, {run.mark}" if run.mark else title,
         stem=f"{case.replace('/', '-')}-t{item['frame']:03d}-s{item['slice']:03d}",
         plane=Plane(spacing=spacing, origin=(origin[0], origin[1]), axes=axes),
         batch={name: value[0].numpy() for name, value in batch.items()},

@@ -25,7 +25,7 @@ def sample(run: Answering, open: Callable[[], FrameData], folder: Path, request:
     name = request.split or "test"
     split = open().split(name)
     rows = _rows(len(split), request.n, request.item, name)
-    target = request.out if request.out is not None else folder / "samples.h5"
+    target = request.out if request.out is not None else folder / f"samples{run.mark and '-' + run.mark}.h5"
     if target.suffix in (".h5", ".hdf5"):
         return write_samples(run, split, rows, target, overwrite=request.out is None)
     if target.suffix not in (".png", ""):
@@ -55,6 +55,7 @@ def write_samples(
     Items that fill a block of frames and slices of a case become one case of the file, others one case each.
     """
     answers = predict_rows(run, split, rows)
+    after = {} if run.post_processing is None else run.post_processing.describe()
     data = split.data
     axis = FIXED_AXIS[data.plane]
     with create_file(target, kind="laser", overwrite=overwrite) as file:
@@ -79,7 +80,7 @@ def write_samples(
                 scan_velocity=source.scan_velocity,
                 ipf_key=source.ipf_key,
                 group=source.group,
-                provenance={"predicted_by": run.run.model_name, "source": source.content_hash},
+                provenance={"predicted_by": run.run.model_name, "source": source.content_hash, **after},
                 fields=("temperature", "ipf", "mask"),
             )
             for index, frame in enumerate(frames):

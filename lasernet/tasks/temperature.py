@@ -10,6 +10,7 @@ from lasernet.tasks.frame_figures import FIGURES, SHOWN
 from lasernet.tasks.frame_samples import sample
 from lasernet.tasks.frame_volumes import VOLUMES
 from lasernet.tasks.frames import choose, default_track, judge
+from lasernet.tasks.post_processing import FrameSharpening
 from lasernet.tasks.rollout import rollout
 
 TASK = Task(
@@ -26,4 +27,5 @@ TASK = Task(
     volumes=VOLUMES,
     choose=choose,
     sample=sample,
+    post_processing=FrameSharpening,
 )

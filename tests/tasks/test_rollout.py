@@ -35,7 +35,7 @@ class Moved(Last):
 
 
 def running(model: Any) -> Any:
-    return SimpleNamespace(model=model, predict=model.predict)
+    return SimpleNamespace(model=model, predict=model.predict, post_processing=None)
 
 
 def opened(track: Path, task: str, plane: str = "xz") -> FrameData:

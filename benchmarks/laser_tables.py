@@ -217,7 +217,35 @@ def cascades() -> str:
     return f"{cascade_table(found)}\n\n{origin_of(found)}"
 
 
+def transfer_colors() -> str:
+    """The same color runs, untouched, on tracks of another simulation."""
+    found = load("laser_transfer")
+    errors, skill = error_table(found, TASK, digits=".5f"), skill_table(found, TASK)
+    return f"{errors}\n\n{skill}\n\n{origin_of(found)}"
+
+
+def transfer_temperatures() -> str:
+    """The same temperature run on those tracks."""
+    found = load("laser_transfer")
+    errors, skill = error_table(found, "temperature", digits=".1f"), skill_table(found, "temperature")
+    return f"{errors}\n\n{skill}\n\n{origin_of(found)}"
+
+
+def error_time() -> str:
+    """Error and CPU time of surrogates, baselines and the generator itself."""
+    found = load("pareto")
+    data = found["data"]
+    return (
+        f"{pareto_table(found)}\n\n`{found['command']}`, commit {found['commit'][:10]}; data {data['file']} "
+        f"({data['hash'][:12]}), split {data['split_hash'][:12]}, seed 0, {found['rounds']} interleaved rounds; "
+        f"{found['machine']}."
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     function.__name__: function
-    for function in (case_errors, case_skills, case_temperatures, case_pools, case_grains, cascades)
-}
+    for function in (
+        case_errors, case_skills, case_temperatures, case_pools, case_grains, cascades, transfer_colors,
+        transfer_temperatures, error_time,
+    )
+}  # fmt: skip

@@ -136,11 +136,12 @@ def cascade_table(found: Results) -> str:
 def origin_of(found: Results) -> str:
     """How the table can be made again."""
     data, note = found["data"], found["intervals"]
-    seeds = ", ".join(map(str, dict.fromkeys(row["seed"] for row in found["rows"])))
-    made = f"; data `{found['generate']}`" if "generate" in found else "; data"
+    numbers = list(dict.fromkeys(row["seed"] for row in found["rows"]))
+    seeds = f"seed{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+    made = f"; data `{found['generate']}`," if "generate" in found else "; data"
     return (
-        f"`{found['command']}`, commit {found['commit'][:10]}{made}, {data['file']} ({data['hash'][:12]}), "
-        f"split {data['split_hash'][:12]}, seeds {seeds}, {found['rows'][0]['items']:,} items; intervals: "
+        f"`{found['command']}`, commit {found['commit'][:10]}{made} {data['file']} ({data['hash'][:12]}), "
+        f"split {data['split_hash'][:12]}, {seeds}, {found['rows'][0]['items']:,} items; intervals: "
         f"{note['resamples']} resamples of {note['count']} blocks ({note['unit']}), {note['scope']}; "
         f"{found['threads']} thread, {found['machine']}."
     )

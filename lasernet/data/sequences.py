@@ -22,6 +22,8 @@ from lasernet.physics.nearest import mean_intercept
 Batch = dict[str, Tensor]
 ITEM = np.dtype([("case", "<i4"), ("slice", "<i4"), ("frame", "<i4")])
 FIXED_AXIS = {"yz": 0, "xz": 1, "xy": 2}  # the axis along which slices are counted; images are [row, column]
+ANSWERS = ("target", "target_molten")  # of a batch: what a model must not see
+FUTURE = ("future_temperature", "beside_future_temperature")  # known where the temperature is given, else not
 BESIDE = {"beside_1": 1, "beside_2": 2}  # inputs: fields of frame t in so many slices on either side
 IMAGE_AXES = {"xz": ("z", "x"), "xy": ("y", "x"), "yz": ("z", "y")}
 
@@ -191,6 +193,8 @@ class FrameSplit:
             "front_high": torch.tensor(info.front[1], dtype=torch.float32),
             "cell_height": torch.tensor(track.spacing[rows_axis], dtype=torch.float32),
             "cell_width": torch.tensor(track.spacing[columns_axis], dtype=torch.float32),
+            "cell_depth": torch.tensor(track.spacing["xyz"[FIXED_AXIS[data.plane]]], dtype=torch.float32),
+            "time_step": torch.tensor(info.t[frame] - info.t[frame - 1], dtype=torch.float32),
             "item": torch.tensor(row),
         }
         for name in data.inputs:
@@ -201,15 +205,21 @@ class FrameSplit:
         return window
 
     def _beside(self, case: int, position: int, frame: int, *, reach: int) -> Batch:
-        """Slices on either side of one, at one frame; beyond the first and the last, nothing is valid."""
+        """Slices on either side of one, at one frame; beyond the first and the last, nothing is valid.
+
+        As everywhere, of the frame to come only the temperature is known.
+        """
         data, track = self.data, self.data.tracks[case]
         places = [position + step for step in (*range(-reach, 0), *range(1, reach + 1))]
         inside = [0 <= place < data.slice_count(case) for place in places]
-        views = [track.view(frame, data.plane, min(max(place, 0), data.slice_count(case) - 1)) for place in places]
+        clipped = [min(max(place, 0), data.slice_count(case) - 1) for place in places]
+        views = [track.view(frame, data.plane, at) for at in clipped]
         temperature, ipf, molten, valid = (np.stack(field) for field in zip(*views, strict=True))
+        future = np.stack([track.view(frame + 1, data.plane, at)[0] for at in clipped])
         there = np.array(inside).reshape(-1, 1, 1, 1)
         return {
             "beside_temperature": torch.from_numpy(temperature),
+            "beside_future_temperature": torch.from_numpy(future),
             "beside_ipf": torch.from_numpy(ipf).to(torch.float32) / 255,
             "beside_molten": torch.from_numpy(molten & there),
             "beside_valid": torch.from_numpy(valid & there),

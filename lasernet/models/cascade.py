@@ -6,12 +6,13 @@ from typing import Annotated, ClassVar
 
 from torch import Tensor
 
+from lasernet.data.sequences import ANSWERS, FUTURE
 from lasernet.errors import OptionError
 from lasernet.losses.base import Batch
 from lasernet.models.base import Model, Part, Phase
 from lasernet.registry import register_model
 
-FUTURE = ("future_temperature", "target", "target_molten")  # of the batch: what the cascade must not be told
+HIDDEN = (*ANSWERS, *FUTURE)  # of the batch: what the cascade must not be told
 
 
 @register_model("cascade")
@@ -49,9 +50,12 @@ class Cascade(Model):
 
     def forecast(self, batch: Batch) -> dict[str, Tensor]:
         """Both fields of frame t+1: ``temperature`` in K (B, 1, H, W), and ``ipf`` in [0, 1] (B, 9, H, W)."""
-        known = {name: value for name, value in batch.items() if name not in FUTURE}
+        known = {name: value for name, value in batch.items() if name not in HIDDEN}
         temperature = self.temperature.predict(known)
-        return {"temperature": temperature, "ipf": self.microstructure.predict({**known, FUTURE[0]: temperature})}
+        return {
+            "temperature": temperature,
+            "ipf": self.microstructure.predict({**known, "future_temperature": temperature}),
+        }
 
     def phases(self) -> list[Phase]:
         """None: both parts are trained already."""

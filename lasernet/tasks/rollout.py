@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lasernet.data.base import Batch
-from lasernet.data.sequences import FrameData, FrameSplit, Track
+from lasernet.data.sequences import ANSWERS, FUTURE, FrameData, FrameSplit, Track
 from lasernet.errors import OptionError
 from lasernet.tasks.base import Answering
 from lasernet.tasks.frame_scores import Answers, Band, FrameScores, with_band
 from lasernet.tasks.frame_volumes import BATCH, stack_slices
 
 Frame = tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]
-ANSWER = ("target", "target_molten")  # what a model must not see
 
 
 class RolledTrack(Track):
@@ -191,7 +190,7 @@ def roll(
     track = RolledTrack(split.data.tracks[case], start - 1, straight=straight)
     seen = FrameSplit(_with_track(split.data, case, track, model.inputs), split.items)
     true = FrameSplit(_with_track(split.data, case, split.data.tracks[case], ()), split.items)
-    hidden = (*ANSWER, "future_temperature") if field == "temperature" else ANSWER
+    hidden = (*ANSWERS, *FUTURE) if field == "temperature" else ANSWERS
     for step in range(horizon):
         rows = _rows(split, case, start + step)
         answers: dict[str, list[NDArray[np.float32]]] = {}

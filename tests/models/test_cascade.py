@@ -12,7 +12,7 @@ from lasernet.engine.parts import trained_parts
 from lasernet.engine.plan import config_hash
 from lasernet.engine.visualize import visualize
 from lasernet.errors import OptionError, RunError
-from lasernet.models.cascade import FUTURE, Cascade
+from lasernet.models.cascade import HIDDEN, Cascade
 from lasernet.run import Run
 
 CUT = {"split_ratio": "4,2,2", "seq_length": 2}
@@ -39,7 +39,7 @@ def test_colors_follow_from_the_predicted_temperature_and_nothing_of_the_future(
     batch = open_dataset(track, inputs=list(cascade.model.inputs), **CUT).split("test").fetch(range(6))
     predicted = temperature.predict(batch)
     expected = microstructure.predict({**batch, "future_temperature": predicted})
-    blind = {name: value for name, value in batch.items() if name not in FUTURE}
+    blind = {name: value for name, value in batch.items() if name not in HIDDEN}
     assert torch.equal(cascade.predict(blind), expected)
     assert not torch.equal(expected, microstructure.predict(batch))
     with torch.no_grad():

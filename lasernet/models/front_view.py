@@ -1,0 +1,212 @@
+"""What is known around cells that may freeze, cut into windows: the inputs of ``grain-front``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lasernet.losses.base import Batch
+from lasernet.models.baselines import nearest_in_plane
+from lasernet.models.front_windows import FrontWindows
+from lasernet.models.scaled_frames import UNDERCOOLING
+from lasernet.physics.interface import border, mean_nearby
+from lasernet.physics.solidification import per_item
+
+FARTHEST = 100.0  # cells; a distance to solid beyond is not told apart
+LARGEST = 2.0  # of an undercooling, in units of UNDERCOOLING
+SQUARES = (5, 9)  # cells; sides of the squares in which the interface's temperature is averaged
+LATEST = 2.5  # frames, after which no arrival is looked for
+LAWS = ((7.325e-6, 3.12), (4.92e-4, 1.69))  # m/s per Kᵇ, b: that of 316L, and IN625's between 40 and 120 K
+
+
+@dataclass(frozen=True)
+class FrontView:
+    """Fields of S adjacent slices in n windows; the middle slice is the one that is predicted.
+
+    Temperatures are in units of UNDERCOOLING about liquidus.
+
+    Attributes:
+        now, coming: temperatures at t and t+1, (n, S, h, w).
+        solid, liquid: at t, bool, (n, S, h, w).
+        colors: at t, of one slice after the other, (n, 9S, h, w).
+        edge: solid cells that have liquid neighbors, (n, S, h, w).
+        nearest: color of the solid cell that is nearest in the slice, (n, 9, h, w).
+        distance: to it, in cells, (n, 1, h, w).
+        before: temperature at t − 1, (n, 1, h, w).
+        solid_before: whether solid at t − 1 and at t − 2, (n, 2, h, w); the first frame known stands for earlier ones.
+        time_step: s, (n,); ``spacing``: m, of slices, rows and columns, (n, 3).
+    """
+
+    now: Tensor
+    coming: Tensor
+    solid: Tensor
+    liquid: Tensor
+    colors: Tensor
+    edge: Tensor
+    nearest: Tensor
+    distance: Tensor
+    before: Tensor
+    solid_before: Tensor
+    time_step: Tensor
+    spacing: Tensor
+
+    @property
+    def middle(self) -> int:
+        """Which slice is predicted."""
+        return self.now.shape[1] // 2
+
+
+def look(batch: Batch, windows: FrontWindows, *, slices: int, turned: Tensor | None = None) -> FrontView:
+    """Cut the windows out of a batch.
+
+    Args:
+        slices: how many adjacent ones; more than one needs the fields ``beside_…`` of the batch.
+        turned: items whose slices are to be seen in reverse order, (B,) bool.
+    """
+    steps = batch["temperature"].shape[1]
+    earlier = [max(0, steps - 2), max(0, steps - 3)]
+    liquidus = per_item(batch["liquidus"])
+    solid, liquid = _phases(batch["valid"][:, -1], batch["molten"][:, -1])
+    now, coming = batch["temperature"][:, -1], batch["future_temperature"]
+    colors = batch["ipf"][:, -1][:, None]
+    if slices > 1:
+        beside_solid, beside_liquid = _phases(batch["beside_valid"][:, :, 0], batch["beside_molten"][:, :, 0])
+        solid, liquid = _between(beside_solid, solid), _between(beside_liquid, liquid)
+        colors = _between(batch["beside_ipf"], colors)
+        future = _future_beside(batch)
+        now, coming = _between(batch["beside_temperature"][:, :, 0], now), _between(future, coming)
+    stacks = [now - liquidus, coming - liquidus, solid, liquid, colors]
+    if turned is not None:
+        stacks = [torch.where(turned.reshape(-1, *[1] * (x.ndim - 1)), x.flip(1), x) for x in stacks]
+    now, coming, solid, liquid, colors = stacks
+    nearest, distance = nearest_in_plane(batch)
+    distance = torch.nan_to_num(distance / per_item(batch["cell_width"]), posinf=FARTHEST).clamp(max=FARTHEST)
+    before = batch["temperature"][:, earlier[0]] - liquidus
+    solid_before = torch.cat([_phases(batch["valid"][:, at], batch["molten"][:, at])[0] for at in earlier], dim=1)
+    cut, kept = windows.cut, windows.items
+    solid, liquid = cut(solid), cut(liquid)
+    return FrontView(
+        now=cut(now) / UNDERCOOLING,
+        coming=cut(coming) / UNDERCOOLING,
+        solid=solid,
+        liquid=liquid,
+        colors=cut(colors.flatten(1, 2)),
+        edge=border(solid, liquid),
+        nearest=cut(nearest),
+        distance=cut(distance),
+        before=cut(before) / UNDERCOOLING,
+        solid_before=cut(solid_before),
+        time_step=batch["time_step"][kept],
+        spacing=torch.stack([batch[f"cell_{side}"][kept] for side in ("depth", "height", "width")], dim=1),
+    )
+
+
+def front_features(view: FrontView, *, interface: bool, history: bool, arrival: bool) -> Tensor:
+    """Channels for a network, (n, C, h, w), all of the order of 1.
+
+    Args:
+        interface: add the temperature at which the melt freezes nearby, and how far below it each cell will be.
+        history: add the solid cells of earlier frames.
+        arrival: add when a front would arrive by two growth laws.
+    """
+    parts = [
+        view.solid.float(),
+        _saturated(view.now),
+        _saturated(view.coming),
+        view.colors,
+        _saturated(view.before),
+        torch.tanh(view.distance / 5),
+        view.distance.log1p() / 2,
+        mean_undercooling(view.now[:, [view.middle]], view.coming[:, [view.middle]]),
+    ]
+    if interface:
+        parts += _interface(view)
+    if history:
+        parts.append(view.solid_before.float())
+    if arrival:
+        parts += [_arrival(view, law) - 1 for law in LAWS]
+    return torch.cat(parts, dim=1)
+
+
+def feature_count(slices: int, *, interface: bool, history: bool, arrival: bool) -> int:
+    """How many channels :func:`front_features` has."""
+    return 12 * slices + 4 + interface * (4 * len(SQUARES) + 1) + history * 2 + arrival * len(LAWS)
+
+
+def mean_undercooling(now: Tensor, coming: Tensor, *, power: float = 3.0, steps: int = 8) -> Tensor:
+    """The constant undercooling by which a tip would grow as far as by one that changes linearly in a frame.
+
+    Mean of ΔTᵖ over the frame by the midpoint rule, to the power 1/p: what a growth law V ∝ ΔTᵖ makes of both
+    temperatures. In units of UNDERCOOLING, as the arguments, which are temperatures about liquidus.
+    """
+    total = torch.zeros_like(now)
+    for step in range(steps):
+        share = (step + 0.5) / steps
+        total = total + (-now * (1 - share) - coming * share).clamp(min=0) ** power
+    return (total / steps + 1e-6) ** (1 / power)
+
+
+def _phases(valid: Tensor, molten: Tensor) -> tuple[Tensor, Tensor]:
+    """Solid and liquid cells."""
+    return valid & ~molten, valid & molten
+
+
+def _between(beside: Tensor, middle: Tensor) -> Tensor:
+    """Slices on either side, (B, 2r, …), with the middle one, (B, 1, …), between them."""
+    low, high = beside.chunk(2, dim=1)
+    return torch.cat([low, middle, high], dim=1)
+
+
+def _future_beside(batch: Batch) -> Tensor:
+    """Temperature at t+1 of the slices beside, (B, 2r, H, W).
+
+    Where only that of the middle slice is known, as in a cascade, they are taken to change by as much.
+    """
+    if "beside_future_temperature" in batch:
+        return batch["beside_future_temperature"][:, :, 0]
+    change = batch["future_temperature"] - batch["temperature"][:, -1]
+    return batch["beside_temperature"][:, :, 0] + change
+
+
+def _saturated(temperature: Tensor) -> Tensor:
+    return temperature.clamp(-LARGEST, LARGEST)
+
+
+def _interface(view: FrontView) -> list[Tensor]:
+    """For each square: the solid edge's temperature now, the coming one about it and about the liquid edge's; …"""
+    coming = view.coming[:, [view.middle]]
+    liquid_edge = border(view.liquid, view.solid)
+    parts = []
+    for size in SQUARES:
+        below, found = mean_nearby(view.now, view.edge, size)
+        above, found_above = mean_nearby(view.now, liquid_edge, size)
+        parts += [
+            _saturated(below),
+            _saturated(coming - below).where(found, 0),
+            _saturated(coming - above).where(found_above, 0),
+            found.float(),
+        ]
+    share = view.solid.float().mean(dim=1, keepdim=True)
+    return [*parts, F.avg_pool2d(share, 3, stride=1, padding=1)]
+
+
+def _arrival(view: FrontView, law: tuple[float, float]) -> Tensor:
+    """When a front arrives in the predicted slice, in frames, (n, 1, h, w)."""
+    from lasernet.physics.arrival import arrival_times  # imports numba, which takes a second
+
+    solid, liquid = view.solid.cpu().numpy(), view.liquid.cpu().numpy()
+    now = -UNDERCOOLING * view.now.cpu().double().numpy()
+    coming = -UNDERCOOLING * view.coming.cpu().double().numpy()
+    found = [
+        arrival_times(
+            *fields, spacing=(spacing[0], spacing[1], spacing[2]), time_step=time_step, law=law, latest=LATEST
+        )[view.middle]
+        for *fields, spacing, time_step in zip(
+            solid, liquid, now, coming, view.spacing.tolist(), view.time_step.tolist(), strict=True
+        )
+    ]
+    return torch.from_numpy(np.stack(found).astype(np.float32))[:, None].to(view.now.device)

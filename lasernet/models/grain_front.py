@@ -1,0 +1,247 @@
+"""grain-front: cells change by melting and by freezing only, and what freezes takes the grain of a neighbor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lasernet.errors import OptionError
+from lasernet.losses.base import Batch, Criterion
+from lasernet.models.base import Model, Terms
+from lasernet.models.frame_options import check_sizes, check_weight
+from lasernet.models.front_view import feature_count, front_features, look
+from lasernet.models.front_windows import FrontWindows, find_windows
+from lasernet.models.melting import FIT_ITEMS
+from lasernet.models.next_colors import NextColors, melt_mask
+from lasernet.nn.convlstm import at_least_float32
+from lasernet.nn.neighbor_choice import (
+    Candidates,
+    NeighborScore,
+    best_pair,
+    choice_weights,
+    find_candidates,
+    log_total,
+    weighted_sum,
+    window_offsets,
+)
+from lasernet.nn.noise import uniform
+from lasernet.nn.small_unet import SmallUNet
+from lasernet.physics.solidification import may_freeze
+from lasernet.registry import register_model
+
+MARGIN = 8  # cells around those that may freeze: nearly what the network sees of each
+SAME_COLOR = 1.5 / 255  # channels of equal colors differ by less
+LEAST_SHARE = 1e-4  # of the weight on the right color, below which its logarithm counts as this
+NOTHING_NEAR = -8.0  # what the neighbors say of freezing where there is none
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What is said of N cells that may freeze.
+
+    Attributes:
+        windows, candidates: where they are, and among which cells they choose.
+        logit: of being solid at t+1, (N,).
+        scores: of the candidates, (P,); ``offered``: their colors, (P, 9).
+        nearest: color of the nearest solid cell of the slice, for cells without candidates, (N, 9).
+    """
+
+    windows: FrontWindows
+    candidates: Candidates
+    logit: Tensor
+    scores: Tensor
+    offered: Tensor
+    nearest: Tensor
+
+    def color(self) -> Tensor:
+        """Mean over the candidates' colors, weighted by how likely each is copied, (N, 9)."""
+        weights = choice_weights(self.scores, self.candidates)
+        mixed = weighted_sum(self.offered, weights, self.candidates)
+        return torch.where(self.candidates.any[:, None], mixed, self.nearest)
+
+    def one_color(self) -> Tensor:
+        """The color of the likeliest candidate, (N, 9)."""
+        best = best_pair(self.scores, self.candidates)
+        return torch.cat([self.offered, self.offered.new_zeros(1, self.offered.shape[1])])[best].where(
+            self.candidates.any[:, None], self.nearest
+        )
+
+
+@register_model("grain-front")
+class GrainFront(Model):
+    """Persistence, the melt mask, and on cells that may freeze: a chance of freezing times a learned copy.
+
+    Chance and copy are both made of scores of the solid cells nearby, from features of a small U-Net on windows
+    around the front: 52,348 parameters with 3 slices, 44,472 with one.
+    """
+
+    default_loss: ClassVar[str | None] = None
+    defaults: ClassVar[dict[str, object]] = {"epochs": 12, "lr": 3e-3, "batch_size": 16, "warmup_steps": 20}
+    fit_items: ClassVar[int | None] = FIT_ITEMS
+    melting: Tensor
+    cells_per_item: Tensor
+    offsets: Tensor
+
+    def __init__(
+        self,
+        *,
+        slices: Annotated[Literal["1", "3", "5"], "adjacent slices that are looked at"] = "3",
+        width: Annotated[int, "channels of the U-Net"] = 20,
+        key: Annotated[int, "channels of queries and keys"] = 12,
+        reach: Annotated[int, "cells to each side among which a color is looked for"] = 4,
+        beside_reach: Annotated[int, "the same in the other slices"] = 3,
+        interface: Annotated[bool, "show at which temperature the melt freezes nearby"] = True,
+        history: Annotated[bool, "show which cells were solid before"] = True,
+        arrival: Annotated[bool, "show when a front would arrive by two growth laws"] = True,
+        neighbor_gate: Annotated[bool, "let each neighbor vote on freezing"] = True,
+        offset_bias: Annotated[bool, "learn which offsets are copied from"] = True,
+        distance: Annotated[bool, "learn how much nearer cells are preferred"] = True,
+        mirror: Annotated[bool, "train on mirrored slices too"] = True,
+        gate_weight: Annotated[float, "weight of the cross entropy of freezing"] = 0.1,
+        color_weight: Annotated[float, "weight of the error of the color where it froze"] = 0.6,
+        grain_weight: Annotated[float, "weight of the cross entropy of the copied grain"] = 0.06,
+    ) -> None:
+        super().__init__()
+        check_sizes(width=width, key=key, reach=reach)
+        for name, weight in (("gate", gate_weight), ("color", color_weight), ("grain", grain_weight)):
+            check_weight(f"{name}_weight", weight)
+        if beside_reach < 0:
+            raise OptionError(f"--beside-reach {beside_reach}: expected 0 or more cells")
+        self.slices = int(slices)
+        self.inputs = (f"beside_{self.slices // 2}",) if self.slices > 1 else ()
+        self.shown = {"interface": interface, "history": history, "arrival": arrival}
+        self.mirror = mirror
+        self.weights = {"gate": gate_weight, "color": color_weight, "grain": grain_weight}
+        self.register_buffer("melting", torch.tensor(0.0))  # K about liquidus
+        self.register_buffer("cells_per_item", torch.tensor(1.0))
+        self.register_buffer("offsets", window_offsets(reach, beside_reach, self.slices), persistent=False)
+        self.key = key
+        self.network = SmallUNet(feature_count(self.slices, **self.shown), width, 1 + 2 * key * (1 + self.slices))
+        self.copy = NeighborScore(self.offsets, key, bias=offset_bias, distance=distance)
+        self.gate = NeighborScore(self.offsets, key, bias=offset_bias, distance=distance) if neighbor_gate else None
+        self.vote = nn.Parameter(torch.tensor(0.5)) if neighbor_gate else None
+
+    @torch.no_grad()
+    def fit(self, batches: Iterable[Batch]) -> None:
+        """The melting threshold, and how many cells may freeze in an item on average."""
+        cells, items = 0, 0
+
+        def counted() -> Iterator[Batch]:
+            nonlocal cells, items
+            for batch in batches:
+                cells += int(_may_freeze(batch).sum())
+                items += len(batch["liquidus"])
+                yield batch
+
+        self.melting.fill_(NextColors(residual=True, copy_from="slice").fit(counted())["melting"])
+        self.cells_per_item.fill_(max(1.0, cells / max(1, items)))
+
+    def forward(self, batch: Batch) -> Tensor:
+        answer = melt_mask(batch, self.melting)
+        decided = self.decide(batch)
+        if decided is not None:
+            item, row, column = decided.windows.cells
+            answer[item, :, row, column] = torch.sigmoid(decided.logit)[:, None] * decided.color()
+        return answer
+
+    def decide(self, batch: Batch, mirrored: Tensor | None = None, turned: Tensor | None = None) -> Decisions | None:
+        """Logits and scores for all cells of a batch that may freeze; None where there are none.
+
+        Args:
+            mirrored, turned: items to be seen with columns, or slices, in reverse order, (B,) bool.
+        """
+        windows = find_windows(_may_freeze(batch), MARGIN, mirrored)
+        if windows is None:
+            return None
+        view = look(batch, windows, slices=self.slices, turned=turned)
+        candidates = find_candidates(view.edge, windows.places, self.offsets)
+        output = at_least_float32(self.network(front_features(view, **self.shown)))
+        logit, query, gate_query, keys = torch.split(output, [1, self.key, self.key, 2 * self.key * self.slices], dim=1)
+        seen = _by_cell(keys, self.slices)[candidates.cell]
+        copy_keys, gate_keys = seen.chunk(2, dim=1)
+        chance = windows.at(logit)[:, 0]
+        if self.gate is not None and self.vote is not None:
+            votes = self.gate(windows.at(gate_query), gate_keys, candidates)
+            chance = chance + self.vote * log_total(votes, candidates, empty=NOTHING_NEAR)
+        return Decisions(
+            windows,
+            candidates,
+            logit=chance,
+            scores=self.copy(windows.at(query), copy_keys, candidates),
+            offered=_by_cell(view.colors, self.slices)[candidates.cell],
+            nearest=windows.at(view.nearest),
+        )
+
+    def sharp(self, batch: Batch) -> Tensor:
+        """The likelier of both phases, and the color of one cell: only colors that exist, (B, 9, H, W)."""
+        answer = melt_mask(batch, self.melting)
+        decided = self.decide(batch)
+        if decided is not None:
+            item, row, column = decided.windows.cells
+            answer[item, :, row, column] = (decided.logit > 0)[:, None] * decided.one_color()
+        return answer
+
+    def loss(self, batch: Batch, criterion: Criterion | None) -> tuple[Tensor, Terms]:
+        """Squared error of cells that may freeze, and what makes chance and copy right by themselves.
+
+        Sums over cells, divided by the items and by how many such cells an item has on average: each cell counts
+        the same, however many are in the batch.
+        """
+        decided = self.decide(batch, *self._reflections(batch))
+        if decided is None:
+            nothing = sum((parameter.sum() * 0 for parameter in self.parameters()), torch.zeros(()))
+            return nothing, dict.fromkeys(("active_mse", "gate", "color", "grain", "brier"), nothing.detach())
+        where = decided.windows.cells
+        item, row, column = where
+        target = batch["target"][item, :, row, column]
+        counts = batch["mask"][item, 0, row, column].to(target.dtype)
+        froze = (~batch["target_molten"][item, 0, row, column]).to(target.dtype)
+        share = len(batch["liquidus"]) * self.cells_per_item
+
+        def total(values: Tensor) -> Tensor:
+            return (values * counts).sum() / share
+
+        chance, color = torch.sigmoid(decided.logit), decided.color()
+        terms = {
+            "active_mse": total((chance[:, None] * color - target).square().mean(dim=1)),
+            "gate": total(F.binary_cross_entropy_with_logits(decided.logit, froze, reduction="none")),
+            "color": total(froze * decided.candidates.any * (color - target).square().mean(dim=1)),
+            "grain": total(froze * _grain_cross_entropy(decided, target)),
+        }
+        objective = terms["active_mse"] + sum(weight * terms[name] for name, weight in self.weights.items())
+        terms["brier"] = total((chance - froze).square())
+        return objective, {name: value.detach() for name, value in terms.items()}
+
+    def _reflections(self, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
+        """Which items to see with columns, and with slices, in reverse order: half of them each, in training only."""
+        if not (self.mirror and self.training and "seed" in batch):
+            return None, None
+        drawn = uniform(batch["seed"], 2) < 0.5
+        return drawn[:, 0], drawn[:, 1]
+
+
+def _may_freeze(batch: Batch) -> Tensor:
+    return may_freeze(batch["molten"][:, -1], batch["future_temperature"], batch["liquidus"])
+
+
+def _by_cell(fields: Tensor, slices: int) -> Tensor:
+    """(n, S·C, h, w) → (n·S·h·w, C)."""
+    count, channels, height, width = fields.shape
+    shape = (count, slices, channels // slices, height, width)
+    return fields.reshape(shape).movedim(2, -1).flatten(0, 3)
+
+
+def _grain_cross_entropy(decided: Decisions, target: Tensor) -> Tensor:
+    """−log of the weight on candidates of the target's color, (N,); 0 for a cell that no candidate is right for."""
+    candidates = decided.candidates
+    right = (decided.offered - target[candidates.place]).abs().amax(dim=1) < SAME_COLOR
+    weights = choice_weights(decided.scores, candidates)
+    share = weighted_sum(right[:, None].to(weights.dtype), weights, candidates)[:, 0]
+    possible = torch.zeros_like(candidates.any)
+    possible[candidates.place[right]] = True
+    return -share.clamp(min=LEAST_SHARE).log() * possible

@@ -27,13 +27,13 @@ def error_against_time(
         panels: points by family, by the name of the error.
         unit: of what the time is spent on, such as ``s per frame``.
     """
-    left, gap, top, high, bottom, width = 0.62, 0.72, 0.42, 2.6, 0.75, 0.0
-    width = (PAGE - left - 0.2 - gap * (len(panels) - 1)) / len(panels)
+    left, gap, names, top, high, bottom = 0.62, 0.62, 1.15, 0.42, 2.6, 0.75
+    width = (PAGE - left - gap * (len(panels) - 1)) / len(panels) - names
     height = top + high + bottom
     figure = new_figure(PAGE, height)
     families = list(dict.fromkeys(name for families in panels.values() for name in families))
     for number, (quantity, points) in enumerate(panels.items()):
-        axes = place(figure, left + number * (width + gap), top, width, high)
+        axes = place(figure, left + number * (width + names + gap), top, width, high)
         _draw(axes, points, families)
         axes.set_xlabel(unit)
         axes.set_title(quantity, loc="left")
@@ -53,17 +53,55 @@ def _draw(axes: Axes, points: Mapping[str, Sequence[Point]], families: Sequence[
     every = [point for group in points.values() for point in group]
     positive = [error for _, _, error in every if error > 0]
     floor = 0.5 * min(positive)
-    x = [10 ** (np.log10(least_and_most(every)[i]) + side) for i, side in ((0, -0.25), (1, 0.7))]
+    x = [10 ** (np.log10(least_and_most(every)[i]) + side) for i, side in ((0, -0.25), (1, 0.25))]
     axes.set(xscale="log", yscale="log", xlim=x, ylim=(0.8 * floor, 2 * max(positive)))
     for name, group in points.items():
         index = families.index(name)
-        for label, seconds, error in group:
+        for _, seconds, error in group:
             y = max(error, floor)
             axes.plot(seconds, y, MARKS[index % len(MARKS)], color=CYCLE[index % len(CYCLE)], markersize=4)
-            text = label if error > 0 else f"{label}: 0"
-            axes.annotate(text, (seconds, y), xytext=(4, 2), textcoords="offset points", fontsize=5.5)
     front = unbeaten([(seconds, max(error, floor)) for _, seconds, error in every])
     axes.step(*zip(*front, strict=True), where="post", color=QUIET, linewidth=0.8, zorder=0)
+    _name(axes, every, floor)
+
+
+def _name(axes: Axes, points: Sequence[Point], floor: float) -> None:
+    """Names in a column to the right, in the order of the errors, each joined to its point."""
+    ordered = sorted(points, key=lambda point: (point[2], -point[1]))
+    to_axes = axes.transData + axes.transAxes.inverted()
+    places = [to_axes.transform((seconds, max(error, floor))) for _, seconds, error in ordered]
+    heights = spread([float(y) for _, y in places], gap=0.052, top=1.0)
+    for (label, _, error), (x, y), height in zip(ordered, places, heights, strict=True):
+        axes.annotate(
+            label if error > 0 else f"{label}: 0",
+            (float(x), float(y)),
+            xytext=(1.05, height),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            fontsize=5.5,
+            va="center",
+            arrowprops={
+                "arrowstyle": "-", "color": QUIET, "linewidth": 0.3, "shrinkA": 0, "shrinkB": 2.5, "relpos": (0, 0.5),
+            },
+        )  # fmt: skip
+
+
+def spread(heights: Sequence[float], *, gap: float, top: float = float("inf")) -> list[float]:
+    """Rising heights moved apart by at least a gap, by as little as possible in the sum of squares, none above a top.
+
+    Heights that touch move as one block around their mean (pool-adjacent-violators on heights − index·gap).
+    """
+    blocks: list[tuple[float, int]] = []  # mean of height − index·gap, how many
+    for index, height in enumerate(heights):
+        block = (height - index * gap, 1)
+        while blocks and blocks[-1][0] > block[0]:
+            mean, count = blocks.pop()
+            total = count + block[1]
+            block = ((mean * count + block[0] * block[1]) / total, total)
+        blocks.append(block)
+    means = [mean for mean, count in blocks for _ in range(count)]
+    highest = top - (len(means) - 1) * gap
+    return [min(mean, highest) + index * gap for index, mean in enumerate(means)]
 
 
 def least_and_most(points: Sequence[Point]) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 from PIL import Image
 
-from lasernet.viz.tradeoff import error_against_time, unbeaten
+from lasernet.viz.tradeoff import error_against_time, spread, unbeaten
 
 
 def test_unbeaten_points_are_those_that_no_other_beats_in_both() -> None:
@@ -17,3 +18,13 @@ def test_a_panel_for_each_quantity_and_an_error_of_zero_is_shown(tmp_path) -> No
     with Image.open(path) as image:
         assert image.width > image.height > 500
         assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) > 20
+
+
+def test_names_keep_their_order_and_a_gap_and_move_no_more_than_needed() -> None:
+    assert spread([0.1, 0.5, 0.9], gap=0.05) == pytest.approx([0.1, 0.5, 0.9])
+    assert spread([0.5, 0.5, 0.5], gap=0.1) == pytest.approx([0.4, 0.5, 0.6])
+    moved = spread([0.1, 0.49, 0.5, 0.51, 0.52], gap=0.04)
+    assert np.diff(moved).min() >= 0.04 - 1e-12
+    assert moved[0] == pytest.approx(0.1)
+    assert np.mean(moved[1:]) == pytest.approx(np.mean([0.49, 0.5, 0.51, 0.52]))
+    assert spread([0.2, 0.95, 0.96], gap=0.1, top=1.0) == pytest.approx([0.2, 0.9, 1.0])

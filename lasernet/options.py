@@ -191,3 +191,9 @@ def parse_assignment(text: str) -> tuple[str, str, str]:
     if not (equals and dot and section and key):
         raise OptionError(f"--set {text!r}: expected section.key=value, as in model.rnn_layers=2")
     return section, key.replace("-", "_"), value.strip()
+
+
+def in_words(name: str, value: float | bool, between: str) -> str:
+    """What was asked of answers: the option's name, and its value unless it is a switch."""
+    words = name.replace("_", "-")
+    return words if value is True else f"{words}{between}{value:g}"

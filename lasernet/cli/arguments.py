@@ -19,6 +19,10 @@ PLUGIN = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="FILE:CLASS", help="Model file that the run needs, as ./my_model.py:ResConv."),
 ]
+SHARP = Annotated[
+    bool,
+    typer.Option("--sharp", help="The model's likeliest answers, not those with the lowest error, where it has both."),
+]
 UNSHARP = Annotated[
     float | None,
     typer.Option(

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, UNSHARP, UNSHARP_RADIUS, open_runs
+from lasernet.cli.arguments import PLUGIN, SHARP, UNSHARP, UNSHARP_RADIUS, open_runs
 from lasernet.cli.output import result
+from lasernet.options import in_words
 from lasernet.run import dump_json
 
 app = typer.Typer(context_settings=HELP, **PLAIN)
@@ -43,6 +44,7 @@ def evaluate_runs(
         typer.Option("--fail-if", metavar="CONDITION", help='Exit with 4 if true, as "metrics.all.mse>0.01".'),
     ] = None,
     device: Annotated[str, typer.Option("--device", metavar="NAME", help="Where to compute: cpu, cuda, mps.")] = "cpu",
+    sharp: SHARP = False,
     unsharp: UNSHARP = None,
     unsharp_radius: UNSHARP_RADIUS = None,
     plugin: PLUGIN = None,
@@ -69,6 +71,7 @@ def evaluate_runs(
         t_solidus=t_solidus,
         t_liquidus=t_liquidus,
         rollout=rollout,
+        sharp=sharp,
         unsharp=unsharp,
         unsharp_radius=unsharp_radius,
         device=device,
@@ -101,7 +104,7 @@ def rows_of(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _after(one: dict[str, Any]) -> str:
     """What was done to the run's answers, in words; empty where nothing was."""
-    return ", ".join(f"{name.replace('_', '-')} {value:g}" for name, value in one.get("post_processing", {}).items())
+    return ", ".join(in_words(name, value, " ") for name, value in one.get("asked", {}).items())
 
 
 def _part_rows(
@@ -113,8 +116,8 @@ def _part_rows(
         for region, values in regions.items():
             skill = part["skill"].get(name, {}).get(region, {}) if index else {}
             row = {**first, "answer": name, "region": region, **values}
-            if "post_processing" in one:
-                row["post_processing"] = "" if index else _after(one)
+            if "asked" in one:
+                row["asked"] = "" if index else _after(one)
             row |= {f"skill_{key}": skill.get(key) for key in ("mse", "low", "high")}
             rows.append((row, {} if index else one["cost"]))
     return rows
@@ -160,9 +163,7 @@ def _print_all(console: Any, results: list[dict[str, Any]]) -> None:
             _print_pools(console, one, part)
         _print_rollout(console, one)
         if after := _after(one):
-            console.print(
-                f"{one['model']} was sharpened after its prediction ({after}), the baselines were not", soft_wrap=True
-            )
+            console.print(f"answers of {one['model']}: {after}; of the baselines: plain", soft_wrap=True)
         better = one.get("improvement")
         if better and "reason" in better:
             console.print(f"not compared with {better['over']}: {better['reason']}")

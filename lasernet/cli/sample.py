@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, UNSHARP, UNSHARP_RADIUS, flag_parameter
+from lasernet.cli.arguments import PLUGIN, SHARP, UNSHARP, UNSHARP_RADIUS, flag_parameter
 from lasernet.cli.output import result, say
 from lasernet.cli.plugins import import_for_run, import_plugin
 from lasernet.options import options_of
@@ -88,6 +88,7 @@ def sample(
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="INT", help="Seed of the draws of a generative model. [0]")
     ] = None,
+    sharp: SHARP = False,
     unsharp: UNSHARP = None,
     unsharp_radius: UNSHARP_RADIUS = None,
     plugin: PLUGIN = None,
@@ -112,6 +113,6 @@ def sample(
     if not plugin:
         import_for_run(Run(path).config)
     own = {name: value for name, value in ctx.meta[OWN].items() if value is not None}
-    own |= {"unsharp": unsharp, "unsharp_radius": unsharp_radius}
+    own |= {"sharp": sharp, "unsharp": unsharp, "unsharp_radius": unsharp_radius}
     written = sample(path, n=n, data=data or (), split=split, item=item, out=out, seed=seed, **own)
     result(str(written))

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, UNSHARP, UNSHARP_RADIUS, open_runs
+from lasernet.cli.arguments import PLUGIN, SHARP, UNSHARP, UNSHARP_RADIUS, open_runs
 from lasernet.cli.output import result
 
 app = typer.Typer(context_settings=HELP, **PLAIN)
@@ -41,6 +41,7 @@ def visualize(
         typer.Option("--format", help="gif: a slice through time; vti, csv: the predicted volume of a frame."),
     ] = "png",
     checkpoint: Annotated[Literal["best", "last"], typer.Option("--checkpoint", help="Which weights.")] = "best",
+    sharp: SHARP = False,
     unsharp: UNSHARP = None,
     unsharp_radius: UNSHARP_RADIUS = None,
     plugin: PLUGIN = None,
@@ -65,6 +66,7 @@ def visualize(
         timestep=timestep,
         n=n,
         form=form,
+        sharp=sharp,
         unsharp=unsharp,
         unsharp_radius=unsharp_radius,
         checkpoint=checkpoint,

@@ -18,7 +18,7 @@ from lasernet.tasks.base import Judged
 
 SCHEMA = 1
 GENERAL = ("data", "split", "checkpoint", "device")  # options of every task
-AFTER = ("unsharp", "unsharp_radius")  # done to the run's answers
+ASKED = ("sharp", "unsharp", "unsharp_radius")  # of the run's answers
 WHOLE = ("rollout",)  # with --split all: of all items together only, for the parts may be too short
 OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
@@ -32,6 +32,7 @@ def evaluate(
     t_solidus: float | None = None,
     t_liquidus: float | None = None,
     rollout: int | None = None,
+    sharp: bool = False,
     unsharp: float | None = None,
     unsharp_radius: float | None = None,
     device: str = "cpu",
@@ -45,6 +46,7 @@ def evaluate(
         checkpoint: ``best`` by validation, or ``last``.
         t_solidus, t_liquidus: K; another band for the ``front`` region.
         rollout: also apply the run to its own predictions, over so many frames.
+        sharp: judge the run's sharp answers.
         unsharp, unsharp_radius: sharpen the run's answers, not the baselines' (see tasks/post_processing.py).
 
     Returns:
@@ -58,6 +60,7 @@ def evaluate(
         t_solidus=t_solidus,
         t_liquidus=t_liquidus,
         rollout=rollout,
+        sharp=sharp,
         unsharp=unsharp,
         unsharp_radius=unsharp_radius,
         device=device,
@@ -70,7 +73,8 @@ def evaluate_many(runs: Sequence[Path | str], **options: Any) -> list[dict[str, 
     first: Judged | None = None
     for path in runs:
         loaded = load_run(path, checkpoint=options["checkpoint"], device=options["device"])
-        result, judged = _evaluate(loaded.post_processed(**{name: options.get(name) for name in AFTER}), options)
+        asked = {name: options[name] for name in ASKED if name in options}
+        result, judged = _evaluate(loaded.asked_for(**asked), options)
         if first is None:
             first = judged
         else:
@@ -96,7 +100,7 @@ def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, 
             f"{run.config['data']['hash'][:12]}); restore them, or name the file to evaluate on with --data"
         )
     own_options = {
-        name: value for name, value in options.items() if name not in (*GENERAL, *AFTER) and value is not None
+        name: value for name, value in options.items() if name not in (*GENERAL, *ASKED) and value is not None
     }
     unknown = [name for name in own_options if name not in inspect.signature(task.judge).parameters]
     if unknown:
@@ -115,7 +119,7 @@ def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, 
         "data": {"file": ", ".join(data_names(files)), "hash": data.hash, "split_hash": data.split_hash},
         "split": split,
         "checkpoint": options["checkpoint"],
-        **({"post_processing": loaded.post_processing.describe()} if loaded.post_processing else {}),
+        **({"asked": loaded.asked} if loaded.asked else {}),
         **judged.report(),
         "cost": _cost(loaded),
     }

@@ -18,7 +18,7 @@ from lasernet.data.default_sets import cache_folder
 from lasernet.engine.plan import model_class
 from lasernet.errors import OptionError, RunError
 from lasernet.models.base import Model
-from lasernet.options import options_of, reserved_of, resolve
+from lasernet.options import in_words, options_of, reserved_of, resolve
 from lasernet.registry import MODELS
 from lasernet.run import BASELINES, BEST, LAST, Run
 from lasernet.tasks.base import PostProcessing, Task, get_task
@@ -35,40 +35,50 @@ class LoadedRun:
         run: the directory.
         model: the network with the chosen weights, in evaluation mode.
         task: what it answers.
+        sharp: whether the model's sharp answers are wanted (see :attr:`lasernet.models.base.Model.sharp`).
         post_processing: what is done to its answers, if anything.
     """
 
     run: Run
     model: Model
     task: Task
+    sharp: bool = False
     post_processing: PostProcessing | None = None
 
     def predict(self, batch: Mapping[str, Tensor]) -> Tensor:
         """The model's answer to a batch, in physical units, without gradients, post-processed where that was asked."""
         with torch.no_grad():
-            answer = self.model.predict(dict(batch))
+            answer = self.model.sharp(dict(batch)) if self.sharp else self.model.predict(dict(batch))
             return answer if self.post_processing is None else self.post_processing(answer, dict(batch))
 
-    def post_processed(self, **options: object) -> LoadedRun:
-        """This run with answers post-processed by the task's own options; as it is where all of them are None.
+    def asked_for(self, *, sharp: bool = False, **options: object) -> LoadedRun:
+        """This run with sharp answers, or with answers post-processed by the task's own options that are not None.
 
         Raises:
-            OptionError: if the task has no such options, or their values do not fit.
+            OptionError: if the model gives no sharp answers, the task has no such options, or their values do not fit.
         """
+        if sharp and self.model.sharp is None:
+            able = ", ".join(name for name in MODELS.names() if getattr(model_class(name), "sharp", None) is not None)
+            raise OptionError(f"--sharp: {self.run.model_name} has one kind of answer; expected one of: {able}")
         chosen = {name: value for name, value in options.items() if value is not None}
         if not chosen:
-            return self
+            return replace(self, sharp=sharp)
         if self.task.post_processing is None:
             flag = next(iter(chosen)).replace("_", "-")
             raise OptionError(f"--{flag} has no meaning for the {self.task.name} task; leave it out")
         made = self.task.post_processing(**resolve(self.task.post_processing, chosen, what="post-processing"))
-        return replace(self, post_processing=made)
+        return replace(self, sharp=sharp, post_processing=made)
+
+    @property
+    def asked(self) -> dict[str, float | bool]:
+        """What was asked of the answers, by option, for results and provenance; empty for plain ones."""
+        after = {} if self.post_processing is None else self.post_processing.describe()
+        return {**({"sharp": True} if self.sharp else {}), **after}
 
     @property
     def mark(self) -> str:
-        """What is done to the answers, in the form of a file name; empty where nothing is."""
-        done = {} if self.post_processing is None else self.post_processing.describe()
-        return "-".join(f"{name.replace('_', '-')}-{value:g}" for name, value in done.items())
+        """The same in the form of a file name."""
+        return "-".join(in_words(name, value, "-") for name, value in self.asked.items())
 
     def baselines(self) -> dict[str, Model]:
         """The task's baselines by label, fitted on the run's training items."""

@@ -44,6 +44,7 @@ def sample(
     out: Path | str | None = None,
     seed: int | None = None,
     checkpoint: str = "best",
+    sharp: bool = False,
     unsharp: float | None = None,
     unsharp_radius: float | None = None,
     **options: object,
@@ -55,16 +56,17 @@ def sample(
         data: files instead of those that the run was trained on.
         item: of a predictive model: one item by its number in the split instead.
         out: ``*.h5`` (the data layout), ``*.png`` (a figure) or a directory; the task may know more endings.
-            Left out: RUN/samples.h5 (of sharpened frames, samples-unsharp-….h5), which each call makes anew, or
-            MODEL-samples.h5 here of weights that ship with the package.
+            Left out: RUN/samples.h5 (samples-sharp.h5 and the like of other than plain answers), which each call
+            makes anew, or MODEL-samples.h5 here of weights that ship with the package.
         seed: of the draws of a generative model (0 where left out); refused by a predictive one.
+        sharp: the model's sharp answers.
         unsharp, unsharp_radius: sharpen predicted frames (see tasks/post_processing.py).
         options: the keyword-only parameters of the model's own ``sample``.
 
     Returns:
         What was written.
     """
-    loaded = load_run(run, checkpoint=checkpoint).post_processed(unsharp=unsharp, unsharp_radius=unsharp_radius)
+    loaded = load_run(run, checkpoint=checkpoint).asked_for(sharp=sharp, unsharp=unsharp, unsharp_radius=unsharp_radius)
     if n < 1:
         raise OptionError(f"--n {n}: expected at least 1")
     given = [Path(data)] if isinstance(data, (str, Path)) else [Path(file) for file in data]

@@ -25,6 +25,7 @@ def visualize(
     n: int = 1,
     form: str = "png",
     checkpoint: str = "best",
+    sharp: bool = False,
     unsharp: float | None = None,
     unsharp_radius: float | None = None,
 ) -> list[Path]:
@@ -37,6 +38,7 @@ def visualize(
             ``timestep`` (target frame), by default the last frame, slices with most newly solid cells first.
         n: how many items.
         form: ``png``, ``gif`` (a slice through time), ``vti`` or ``csv`` (the predicted volume of a frame).
+        sharp: the model's sharp answers.
         unsharp, unsharp_radius: sharpen predicted frames (see tasks/post_processing.py); the files go into a
             folder of their own in ``figures/``.
 
@@ -59,12 +61,13 @@ def visualize(
             written.append(loss_curves(rows, opened[-1].figures / "losses.png"))
         names = [name for name in names if name != "losses"]
     if form == "png" and not names:
-        if unsharp is not None or unsharp_radius is not None:
-            raise OptionError("--unsharp has no effect on --what losses; leave it out, or name figures of predictions")
+        if sharp or unsharp is not None or unsharp_radius is not None:
+            flag = "sharp" if sharp else "unsharp"
+            raise OptionError(f"--{flag} has no effect on --what losses; leave it out, or name figures of predictions")
         return written
     for run in opened:
         loaded = load_run(run.path, checkpoint=checkpoint)
-        loaded = loaded.post_processed(unsharp=unsharp, unsharp_radius=unsharp_radius)
+        loaded = loaded.asked_for(sharp=sharp, unsharp=unsharp, unsharp_radius=unsharp_radius)
         folder = run.figures / loaded.mark
         folder.mkdir(exist_ok=True)
         files = [Path(data)] if isinstance(data, (str, Path)) else [Path(file) for file in data]
@@ -90,7 +93,7 @@ def _names(loaded: LoadedRun, names: Sequence[str]) -> list[str]:
     figures = loaded.task.figures
     if "all" in names:
         unavailable = set() if hasattr(loaded.model, "record_activations") else {"activations"}
-        if loaded.post_processing is not None:
+        if loaded.asked:
             unavailable.add("rollout")
         if loaded.task.name == "temperature":
             unavailable.add("front")

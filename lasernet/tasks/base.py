@@ -40,12 +40,16 @@ class Answering(Protocol):
     """A run that can answer: its directory, its model and its trained weights, in evaluation mode.
 
     Attributes:
-        mark: of post-processed answers: what was done to them, in the form of a file name; else empty.
+        asked: of answers that are not plain ones: by which options.
+        mark: the same in the form of a file name.
     """
 
     run: Any
     model: Any
-    post_processing: Any
+
+    @property
+    def asked(self) -> dict[str, float | bool]:
+        """See above."""
 
     @property
     def mark(self) -> str:

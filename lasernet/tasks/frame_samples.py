@@ -55,7 +55,6 @@ def write_samples(
     Items that fill a block of frames and slices of a case become one case of the file, others one case each.
     """
     answers = predict_rows(run, split, rows)
-    after = {} if run.post_processing is None else run.post_processing.describe()
     data = split.data
     axis = FIXED_AXIS[data.plane]
     with create_file(target, kind="laser", overwrite=overwrite) as file:
@@ -80,7 +79,7 @@ def write_samples(
                 scan_velocity=source.scan_velocity,
                 ipf_key=source.ipf_key,
                 group=source.group,
-                provenance={"predicted_by": run.run.model_name, "source": source.content_hash, **after},
+                provenance={"predicted_by": run.run.model_name, "source": source.content_hash, **run.asked},
                 fields=("temperature", "ipf", "mask"),
             )
             for index, frame in enumerate(frames):

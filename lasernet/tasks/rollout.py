@@ -94,12 +94,11 @@ def roll_out(
         band: K; another band for the ``front`` region.
 
     Raises:
-        OptionError: if the split holds no such start, or the run's answers are post-processed.
+        OptionError: if the split holds no such start, or other answers than plain ones are asked for.
     """
-    if run.post_processing is not None:
-        raise OptionError(
-            "--unsharp does not reach a rollout, which goes on from the model's own answers; leave one out"
-        )
+    if run.asked:
+        flag = next(iter(run.asked)).replace("_", "-")
+        raise OptionError(f"--{flag} does not reach a rollout, which goes on from plain answers; leave one out")
     starts = find_starts(split, horizon)
     own = _scored(run.model, field, split, starts, horizon, straight=False, band=band, device=device)
     others = {

@@ -51,14 +51,14 @@ def test_a_temperature_may_rise_above_one_but_not_fall_below_zero() -> None:
 
 def test_a_run_is_judged_by_its_sharpened_answers_and_the_result_says_so(run: Path) -> None:
     plain, sharp, rounder = evaluate(run), evaluate(run, unsharp=0.5), evaluate(run, unsharp=0.5, unsharp_radius=2.0)
-    assert "post_processing" not in plain
-    assert sharp["post_processing"] == {"unsharp": 0.5, "unsharp_radius": 1.0}
-    assert rounder["post_processing"] == {"unsharp": 0.5, "unsharp_radius": 2.0}
+    assert "asked" not in plain
+    assert sharp["asked"] == {"unsharp": 0.5, "unsharp_radius": 1.0}
+    assert rounder["asked"] == {"unsharp": 0.5, "unsharp_radius": 2.0}
     assert len({result["metrics"]["all"]["mse"] for result in (plain, sharp, rounder)}) == 3
     assert sharp["baselines"] == plain["baselines"]
     assert json.loads((run / "test_results.json").read_text())["metrics"] == plain["metrics"]
-    assert {row["answer"] for row in rows_of([sharp]) if row["post_processing"]} == {"toy-conv"}
-    assert "post_processing" not in rows_of([plain])[0]
+    assert {row["answer"] for row in rows_of([sharp]) if row["asked"]} == {"toy-conv"}
+    assert "asked" not in rows_of([plain])[0]
 
 
 def test_files_and_figures_have_names_of_their_own(run: Path) -> None:
@@ -77,11 +77,11 @@ def test_files_and_figures_have_names_of_their_own(run: Path) -> None:
 def test_the_model_itself_stays_as_it_is(run: Path) -> None:
     batch = open_dataset(evaluate(run)["data"]["file"], seq_length=2, split_ratio="4,2,2").split("test").fetch([0])
     loaded = load_run(run)
-    sharp = loaded.post_processed(unsharp=0.5)
+    sharp = loaded.asked_for(unsharp=0.5)
     assert torch.equal(sharp.model.predict(batch), loaded.predict(batch))
     expected = FrameSharpening(unsharp=0.5)(loaded.predict(batch), batch)
     assert torch.equal(sharp.predict(batch), expected)
-    assert loaded.post_processed(unsharp=None) is loaded
+    assert loaded.asked_for(unsharp=None).asked == {}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_what_would_sharpen_nothing_is_refused(run: Path, options: dict[str, flo
 def test_a_task_that_predicts_no_frames_refuses(run: Path) -> None:
     drawing = dataclasses.replace(load_run(run), task=get_task("synthesis"))
     with pytest.raises(OptionError, match="--unsharp has no meaning for the synthesis task"):
-        drawing.post_processed(unsharp=0.5)
+        drawing.asked_for(unsharp=0.5)
 
 
 def test_curves_of_losses_cannot_be_sharpened(run: Path) -> None:

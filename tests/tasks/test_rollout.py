@@ -35,7 +35,7 @@ class Moved(Last):
 
 
 def running(model: Any) -> Any:
-    return SimpleNamespace(model=model, predict=model.predict, post_processing=None)
+    return SimpleNamespace(model=model, predict=model.predict, asked={})
 
 
 def opened(track: Path, task: str, plane: str = "xz") -> FrameData:

@@ -1,0 +1,59 @@
+"""A run of grain-front through the verbs: judged softly and sharply, drawn, written, and refused elsewhere."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lasernet import evaluate, load_run, sample, train
+from lasernet.data.layout import open_file
+from lasernet.engine.visualize import visualize
+from lasernet.errors import OptionError
+
+CUT = {"split_ratio": "4,2,2", "seq_length": 2}
+
+
+@pytest.fixture(scope="module")
+def run(track: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("front") / "run"
+    train("grain-front", data=track, out=out, width=4, key=2, epochs=1, threads=1, **CUT)
+    return out
+
+
+def test_sharp_answers_are_judged_and_the_result_says_so(run: Path) -> None:
+    soft, sharp = evaluate(run), evaluate(run, sharp=True)
+    assert "asked" not in soft
+    assert sharp["asked"] == {"sharp": True}
+    assert sharp["metrics"]["active"]["mse"] != soft["metrics"]["active"]["mse"]
+    assert sharp["baselines"] == soft["baselines"]
+
+
+def test_sharp_samples_hold_only_colors_of_the_data(run: Path, track: Path) -> None:
+    written = sample(run, n=12, sharp=True)
+    assert written.name == "samples-sharp.h5"
+    with open_file(track) as source, open_file(written) as file:
+        known = next(iter(source.cases.values()))
+        palette = {color.tobytes() for color in np.concatenate([_colors(known.frame("ipf", i)) for i in range(8)])}
+        case = next(iter(file.cases.values()))
+        assert case.provenance["sharp"] is True
+        for index in range(case.shape[0]):
+            assert {color.tobytes() for color in _colors(case.frame("ipf", index))} <= palette
+
+
+def _colors(volume: object) -> np.ndarray:
+    return np.unique(np.asarray(volume).reshape(9, -1).T, axis=0)
+
+
+def test_figures_of_both_stand_beside_each_other(run: Path) -> None:
+    soft, sharp = (visualize([run], what=["predictions"], sharp=which)[0] for which in (False, True))
+    assert sharp == run / "figures" / "sharp" / soft.name
+
+
+def test_sharp_is_refused_where_it_says_nothing(run: Path, track: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="--sharp does not reach a rollout"):
+        evaluate(run, sharp=True, rollout=2)
+    with pytest.raises(OptionError, match="--sharp has no effect on --what losses"):
+        visualize([run], what=["losses"], sharp=True)
+    train("calibrated-front", data=track, out=tmp_path / "other", **CUT)
+    with pytest.raises(OptionError, match="calibrated-front has one kind of answer; expected one of: grain-front"):
+        load_run(tmp_path / "other").asked_for(sharp=True)

@@ -69,6 +69,7 @@ class Model(nn.Module):
     parts: ClassVar[Mapping[str, Part]] = {}  # options that name runs, annotated as str | Model | None
     only_learns: ClassVar[tuple[str, ...]] = ()  # parts that answering does not need; not in a run's weights files
     sharp: Any = None  # a predictive model's method: batch → an answer without mixtures, such as colors that exist
+    sources: Any = None  # of which cell of frame t each cell of it is a copy, see :meth:`GrainFront.sources`
     sample: ClassVar[Any] = None  # a generative model's method: (seeds, *, its options) → draws, what was asked of each
 
     def fit(self, batches: Iterable[Batch]) -> None:

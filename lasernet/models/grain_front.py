@@ -17,7 +17,7 @@ from lasernet.models.frame_options import check_sizes, check_weight
 from lasernet.models.front_view import feature_count, front_features, look
 from lasernet.models.front_windows import FrontWindows, find_windows
 from lasernet.models.melting import FIT_ITEMS
-from lasernet.models.next_colors import NextColors, melt_mask
+from lasernet.models.next_colors import NextColors, melt_mask, stays_solid
 from lasernet.nn.convlstm import at_least_float32
 from lasernet.nn.neighbor_choice import (
     Candidates,
@@ -31,6 +31,7 @@ from lasernet.nn.neighbor_choice import (
 )
 from lasernet.nn.noise import uniform
 from lasernet.nn.small_unet import SmallUNet
+from lasernet.physics.nearest import nearest_solid
 from lasernet.physics.solidification import may_freeze
 from lasernet.registry import register_model
 
@@ -69,6 +70,17 @@ class Decisions:
         best = best_pair(self.scores, self.candidates)
         return torch.cat([self.offered, self.offered.new_zeros(1, self.offered.shape[1])])[best].where(
             self.candidates.any[:, None], self.nearest
+        )
+
+    def source(self, slices: int) -> Tensor:
+        """Slice counted from the middle one, row and column in the image of the likeliest candidate, (N, 3)."""
+        windows, pair = self.windows, best_pair(self.scores, self.candidates)
+        cell = torch.cat([self.candidates.cell, self.candidates.cell.new_zeros(1)])[pair]
+        column, cell = cell % windows.width, cell // windows.width
+        row, cell = cell % windows.height, cell // windows.height
+        window = cell // slices
+        return torch.stack(
+            [cell % slices - slices // 2, windows.top[window] + row, windows.left[window] + column], dim=1
         )
 
 
@@ -186,6 +198,29 @@ class GrainFront(Model):
             answer[item, :, row, column] = (decided.logit > 0)[:, None] * decided.one_color()
         return answer
 
+    def sources(self, batch: Batch) -> Tensor:
+        """Which cell of frame t each cell of the sharp answer is like, so that whatever cells carry can be copied.
+
+        Returns:
+            int64, (B, 3, H, W): its slice, counted from the item's own, its row and its column; the row of a molten
+            cell is −1.
+        """
+        stays = stays_solid(batch, self.melting)[:, 0]
+        height, width = stays.shape[1:]
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        own = torch.stack([torch.zeros_like(rows), rows, columns]).to(stays.device)
+        found = own.expand(len(stays), -1, -1, -1).clone()
+        found[:, 1].masked_fill_(~stays, -1)
+        decided = self.decide(batch)
+        if decided is not None:
+            item, row, column = decided.windows.cells
+            source = decided.source(self.slices)
+            lost = ~decided.candidates.any
+            source[lost] = nearest_cells(batch, item[lost], row[lost], column[lost])
+            source[:, 1].masked_fill_(decided.logit <= 0, -1)
+            found[item, :, row, column] = source
+        return found
+
     def loss(self, batch: Batch, criterion: Criterion | None) -> tuple[Tensor, Terms]:
         """Squared error of cells that may freeze, and what makes chance and copy right by themselves.
 
@@ -227,6 +262,20 @@ class GrainFront(Model):
 
 def _may_freeze(batch: Batch) -> Tensor:
     return may_freeze(batch["molten"][:, -1], batch["future_temperature"], batch["liquidus"])
+
+
+def nearest_cells(batch: Batch, items: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Slice 0, row and column of the solid cell that is nearest in the slice to each of N cells, (N, 3)."""
+    solid = (batch["valid"][:, -1] & ~batch["molten"][:, -1])[:, 0].cpu().numpy()
+    found = torch.zeros(len(items), 3, dtype=torch.int64)
+    for item in sorted(set(items.tolist())):
+        (row, column), _ = nearest_solid(
+            solid[item], (float(batch["cell_height"][item]), float(batch["cell_width"][item]))
+        )
+        own = (items == item).cpu()
+        place = (rows.cpu()[own].numpy(), columns.cpu()[own].numpy())
+        found[own, 1], found[own, 2] = torch.from_numpy(row[place]), torch.from_numpy(column[place])
+    return found.to(items.device)
 
 
 def _by_cell(fields: Tensor, slices: int) -> Tensor:

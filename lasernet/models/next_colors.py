@@ -81,9 +81,13 @@ def melt_mask(batch: Batch, threshold: Tensor | float = 0.0) -> Tensor:
     Args:
         threshold: K about liquidus of T(t+1), from which a solid cell melts.
     """
+    return torch.where(stays_solid(batch, threshold), batch["ipf"][:, -1], 0)
+
+
+def stays_solid(batch: Batch, threshold: Tensor | float = 0.0) -> Tensor:
+    """Cells that are not molten at t, and will be colder than the threshold, K about liquidus: (B, 1, H, W) bool."""
     excess = batch["future_temperature"] - per_item(batch["liquidus"])
-    stays = ~batch["molten"][:, -1] & (excess < threshold)
-    return torch.where(stays, batch["ipf"][:, -1], 0)
+    return ~batch["molten"][:, -1] & (excess < threshold)
 
 
 def frozen_color(output: Tensor, copied: Tensor) -> Tensor:

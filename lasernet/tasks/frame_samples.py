@@ -13,7 +13,7 @@ from lasernet.data.sequences import FIXED_AXIS, FrameData, FrameSplit
 from lasernet.errors import OptionError
 from lasernet.tasks.base import Answering, Request
 from lasernet.tasks.frame_figures import predictions
-from lasernet.tasks.frame_volumes import predict_rows, stack_slices
+from lasernet.tasks.frame_volumes import copied_ids, predict_rows, stack_slices
 
 
 def sample(run: Answering, open: Callable[[], FrameData], folder: Path, request: Request) -> Path:
@@ -54,7 +54,7 @@ def write_samples(
 
     Items that fill a block of frames and slices of a case become one case of the file, others one case each.
     """
-    answers = predict_rows(run, split, rows)
+    answers, ids = predict_rows(run, split, rows), copied_ids(run, split, rows)
     data = split.data
     axis = FIXED_AXIS[data.plane]
     with create_file(target, kind="laser", overwrite=overwrite) as file:
@@ -80,12 +80,13 @@ def write_samples(
                 ipf_key=source.ipf_key,
                 group=source.group,
                 provenance={"predicted_by": run.run.model_name, "source": source.content_hash, **run.asked},
-                fields=("temperature", "ipf", "mask"),
+                fields=("temperature", "ipf", "mask") if ids is None else ("temperature", "ipf", "mask", "grain_id"),
             )
             for index, frame in enumerate(frames):
                 temperature, ipf, _, valid = (volume.take(positions, axis=axis - 3) for volume in track.frame(frame))
-                images = np.stack([answers[places[(frame, position)]] for position in positions])
-                volume = stack_slices(images, data.plane)
+                chosen = [places[(frame, position)] for position in positions]
+                volume = stack_slices(answers[chosen], data.plane)
+                labels = {} if ids is None else {"grain_id": stack_slices(ids[chosen, None], data.plane)[0]}
                 if data.task == "temperature":
                     temperature = volume[0]
                 else:
@@ -95,6 +96,7 @@ def write_samples(
                     temperature=np.where(valid, temperature, np.float32("nan")),
                     ipf=np.where(valid, ipf, np.uint8(0)),
                     mask=valid,
+                    **labels,
                 )
     return target
 

@@ -24,9 +24,30 @@ def predict_rows(run: Answering, split: FrameSplit, rows: Sequence[int]) -> NDAr
     return np.concatenate(parts)
 
 
-def stack_slices(images: NDArray[np.float32], plane: str) -> NDArray[np.float32]:
+def stack_slices(images: NDArray[Any], plane: str) -> NDArray[Any]:
     """All slices (S, C, rows, columns) of a plane as a volume (C, X, Y, Z)."""
     return np.moveaxis(images.transpose(0, 1, 3, 2), 0, 1 + FIXED_AXIS[plane])
+
+
+def copied_ids(run: Answering, split: FrameSplit, rows: Sequence[int]) -> NDArray[np.int32] | None:
+    """Grain ids of sharp answers, (N, rows, columns), 0 where molten; None where they cannot be known.
+
+    They can if the model says which cell each cell is a copy of, and the file has ids.
+    """
+    tracks = {int(case): split.data.tracks[case] for case in np.unique(split.items["case"][list(rows)])}
+    known = all("grain_id" in track.case.fields for track in tracks.values())
+    if not (known and run.asked.get("sharp") and run.model.sources is not None):
+        return None
+    found = []
+    for start in range(0, len(rows), BATCH):
+        part = rows[start : start + BATCH]
+        for row, source in zip(part, run.model.sources(split.fetch(part)).cpu().numpy(), strict=True):
+            case, position, frame = (int(value) for value in split.items[row])
+            labels = np.moveaxis(tracks[case].labels(frame - 1), FIXED_AXIS[split.data.plane], 0)
+            place = position + source[0].clip(-position, len(labels) - 1 - position)
+            ids = labels.swapaxes(1, 2)[place, source[1], source[2]]  # images have rows from the second axis
+            found.append(np.where(source[1] < 0, 0, ids))
+    return np.stack(found).astype(np.int32)
 
 
 def write_vti(run: Answering, split: FrameSplit, anchor: np.void, folder: Path) -> list[Path]:

@@ -40,6 +40,24 @@ def test_sharp_samples_hold_only_colors_of_the_data(run: Path, track: Path) -> N
             assert {color.tobytes() for color in _colors(case.frame("ipf", index))} <= palette
 
 
+def test_sharp_samples_have_grain_ids_that_go_with_their_colors(run: Path, track: Path) -> None:
+    written = sample(run, n=12, sharp=True)
+    with open_file(track) as source, open_file(written) as file:
+        known, case = (next(iter(one.cases.values())) for one in (source, file))
+        color_of: dict[int, bytes] = {0: bytes(9)}
+        for frame in range(8):
+            ids, colors = known.frame("grain_id", frame).ravel(), np.asarray(known.frame("ipf", frame)).reshape(9, -1)
+            color_of |= {int(ids[at]): colors[:, at].tobytes() for at in np.unique(ids, return_index=True)[1]}
+        froze = 0
+        for index in range(case.shape[0]):
+            ids, colors = case.frame("grain_id", index).ravel(), np.asarray(case.frame("ipf", index)).reshape(9, -1)
+            assert [color_of[int(one)] for one in ids] == [colors[:, at].tobytes() for at in range(len(ids))]
+            froze += int((ids > 0).sum())
+        assert froze
+    with open_file(sample(run, n=12)) as file:
+        assert "grain_id" not in next(iter(file.cases.values())).fields
+
+
 def _colors(volume: object) -> np.ndarray:
     return np.unique(np.asarray(volume).reshape(9, -1).T, axis=0)
 

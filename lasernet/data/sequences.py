@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 from collections.abc import Sequence
@@ -224,6 +225,13 @@ class FrameSplit:
             "beside_molten": torch.from_numpy(molten & there),
             "beside_valid": torch.from_numpy(valid & there),
         }
+
+
+def with_inputs(split: FrameSplit, inputs: Sequence[str]) -> FrameSplit:
+    """The same windows, with other derived fields in their batches."""
+    data = copy.copy(split.data)
+    data.inputs = tuple(dict.fromkeys(inputs))
+    return FrameSplit(data, split.items)
 
 
 class Track:

@@ -93,6 +93,8 @@ def _names(loaded: LoadedRun, names: Sequence[str]) -> list[str]:
     figures = loaded.task.figures
     if "all" in names:
         unavailable = set() if hasattr(loaded.model, "record_activations") else {"activations"}
+        if loaded.model.chance is None:
+            unavailable.add("reliability")
         if loaded.asked:
             unavailable.add("rollout")
         if loaded.task.name == "temperature":

@@ -68,6 +68,7 @@ class Model(nn.Module):
     fit_items: ClassVar[int | None] = None  # of many training items, ``fit`` is shown so many; None: all
     parts: ClassVar[Mapping[str, Part]] = {}  # options that name runs, annotated as str | Model | None
     only_learns: ClassVar[tuple[str, ...]] = ()  # parts that answering does not need; not in a run's weights files
+    chance: Any = None  # batch → chance of being solid at t+1, (B, 1, H, W), NaN where nothing is decided
     sharp: Any = None  # a predictive model's method: batch → an answer without mixtures, such as colors that exist
     sources: Any = None  # of which cell of frame t each cell of it is a copy, see :meth:`GrainFront.sources`
     sample: ClassVar[Any] = None  # a generative model's method: (seeds, *, its options) → draws, what was asked of each

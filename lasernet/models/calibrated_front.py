@@ -85,6 +85,12 @@ class CalibratedFront(Model):
         kept = torch.where(excess >= self.threshold, 0, batch["ipf"][:, -1])
         return torch.where(batch["molten"][:, -1], frozen, kept)
 
+    def chance(self, batch: Batch) -> Tensor:
+        """Chance of being solid at t+1 of the cells that may freeze, (B, 1, H, W); NaN in all others."""
+        require_fit(self, self.coefficients)
+        chance = torch.sigmoid(self._logit(batch, self._nearest(batch)[1]))
+        return chance.to(torch.float32).where(self._undecided(batch), torch.nan)
+
     def _undecided(self, batch: Batch) -> Tensor:
         return may_freeze(batch["molten"][:, -1], batch["future_temperature"], batch["liquidus"])
 

@@ -189,6 +189,15 @@ class GrainFront(Model):
             nearest=windows.at(view.nearest),
         )
 
+    def chance(self, batch: Batch) -> Tensor:
+        """Chance of being solid at t+1 of the cells that may freeze, (B, 1, H, W); NaN in all others."""
+        found = torch.full_like(batch["future_temperature"], float("nan"))
+        decided = self.decide(batch)
+        if decided is not None:
+            item, row, column = decided.windows.cells
+            found[item, 0, row, column] = torch.sigmoid(decided.logit)
+        return found
+
     def sharp(self, batch: Batch) -> Tensor:
         """The likelier of both phases, and the color of one cell: only colors that exist, (B, 9, H, W)."""
         answer = melt_mask(batch, self.melting)

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lasernet.data.sequences import IMAGE_AXES, FrameSplit
+from lasernet.data.sequences import IMAGE_AXES, FrameSplit, with_inputs
 from lasernet.errors import OptionError
 from lasernet.physics.solidification import regions
 from lasernet.tasks.base import Answering
+from lasernet.tasks.frame_volumes import BATCH
 from lasernet.viz.panels import Plane
 
 
@@ -229,6 +230,33 @@ def activations(run: Answering, split: FrameSplit, rows: Sequence[int], folder: 
     return written
 
 
+def reliability(run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path) -> list[Path]:
+    """How often cells froze over the chance that was given, of the run and of baselines, over the whole split.
+
+    Raises:
+        OptionError: if the model gives no chances.
+    """
+    from lasernet.metrics.gate import GateScores
+    from lasernet.viz.reliability import reliability_diagram
+
+    if run.model.chance is None:
+        raise OptionError("--what reliability: this model gives no chance of freezing; leave it out")
+    able = {name: model for name, model in run.baselines().items() if model.chance is not None}
+    models = {run.run.model_name: run.model} | able
+    scores = {name: GateScores() for name in models}
+    split = with_inputs(split, [name for model in models.values() for name in model.inputs])
+    with torch.no_grad():
+        for start in range(0, len(split), BATCH):
+            batch = split.fetch(range(start, min(start + BATCH, len(split))))
+            for name, model in models.items():
+                scores[name].update(model.chance(batch), batch)
+    found = {name: one.compute() for name, one in scores.items()}
+    tables = {f"{name}, Brier {one['brier']:.4f}": one["reliability"] for name, one in found.items() if one["cells"]}
+    if not tables:
+        raise OptionError("--what reliability: no cell of this split may freeze; choose another with --split")
+    return [reliability_diagram(tables, folder / "reliability.png")]
+
+
 FIGURES = {
     "predictions": predictions,
     "error": error,
@@ -236,5 +264,6 @@ FIGURES = {
     "front": front,
     "histograms": histograms,
     "activations": activations,
+    "reliability": reliability,
 }
 SHOWN = ("losses", "predictions", "error", "front")

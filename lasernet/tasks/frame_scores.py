@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lasernet.data.base import Batch
 from lasernet.data.sequences import FrameSplit
+from lasernet.metrics.gate import GateScores
 from lasernet.metrics.melt_pool import MeltPoolScores
 from lasernet.metrics.regions import RegionScores
 from lasernet.metrics.skill import resampling_blocks, skill
@@ -28,9 +29,13 @@ class Answers:
     Args:
         field: ``ipf`` or ``temperature``.
         grains: judges the grains of colors, where that is wanted.
+        gate: judges chances of freezing, where the answerer gives them.
     """
 
-    def __init__(self, field: str, split: FrameSplit, *, grains: GrainJudge | None = None) -> None:
+    def __init__(
+        self, field: str, split: FrameSplit, *, grains: GrainJudge | None = None, gate: GateScores | None = None
+    ) -> None:
+        self.gate = gate
         self.scores, self.grains = RegionScores(field), grains
         self.pools = MeltPoolScores() if field == "temperature" else None
         self._split = split
@@ -104,9 +109,27 @@ class FrameScores:
         if self.answers.grains is not None:
             grains = {label: one.grains.compute() for label, one in self.baselines.items() if one.grains is not None}
             found["grains"] = {"metrics": self.answers.grains.compute(), "baselines": grains}
+        gates = {label: one.gate.compute() for label, one in self.baselines.items() if one.gate is not None}
+        if self.answers.gate is not None:
+            found["gate"] = {"metrics": self.answers.gate.compute(), "baselines": gates}
+        if len(cases := np.unique(self.items["case"])) > 1:
+            found["cases"] = {self.split.data.case_names[case]: self._of_case(case) for case in cases.tolist()}
         if self.rollout is not None:
             found["rollout"] = self.rollout
         return found
+
+    def _of_case(self, case: int) -> dict[str, Any]:
+        """Items and MSE by region of one case, and the baselines' MSE."""
+        rows = self.items["case"] == case
+
+        def errors(answers: Answers) -> dict[str, float | int | None]:
+            return {region: one["mse"] for region, one in answers.scores.items().select(rows).scores().items()}
+
+        return {
+            "items": int(rows.sum()),
+            "mse": errors(self.answers),
+            "baselines": {label: errors(one) for label, one in self.baselines.items()},
+        }
 
     def improvement(self, first: FrameScores) -> dict[str, Any]:
         """By how many percent the MSE is lower than that of ``first``, by region, with 95 % intervals."""

@@ -12,6 +12,7 @@ import torch
 from lasernet.data.bundled import bundled_track
 from lasernet.data.sequences import FrameData, FrameSplit
 from lasernet.errors import OptionError
+from lasernet.metrics.gate import GateScores
 from lasernet.tasks.base import Answering
 from lasernet.tasks.frame_microstructure import GrainContext, GrainJudge
 from lasernet.tasks.frame_scores import Answers, Band, FrameScores, with_band
@@ -48,15 +49,25 @@ def judge(
     rolled = None if rollout is None else roll_out(field, run, baselines, chosen, rollout, band=band, device=device)
     context = GrainContext(chosen) if field == "ipf" else None
     own, *rest = (
-        Answers(field, chosen, grains=None if context is None else GrainJudge(context)) for _ in (run, *baselines)
+        Answers(
+            field,
+            chosen,
+            grains=None if context is None else GrainJudge(context),
+            gate=None if model.chance is None else GateScores(),
+        )
+        for model in (run.model, *baselines.values())
     )
     others = dict(zip(baselines, rest, strict=True))
     for start in range(0, len(chosen), BATCH):
         batch = with_band(chosen.fetch(range(start, min(start + BATCH, len(chosen)))), band)
         there = {name: value.to(device) for name, value in batch.items()}
         own.update(run.predict(there).float().cpu(), batch)
+        if own.gate is not None:
+            own.gate.update(run.model.chance(there).float().cpu(), batch)
         for label, model in baselines.items():
             others[label].update(model.predict(batch), batch)
+            if (gate := others[label].gate) is not None:
+                gate.update(model.chance(batch), batch)
     return FrameScores(own, others, chosen, rolled.report() if rolled else None)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lasernet import evaluate, load_run, sample, train
 from lasernet.data.layout import open_file
@@ -75,3 +76,14 @@ def test_sharp_is_refused_where_it_says_nothing(run: Path, track: Path, tmp_path
     train("calibrated-front", data=track, out=tmp_path / "other", **CUT)
     with pytest.raises(OptionError, match="calibrated-front has one kind of answer; expected one of: grain-front"):
         load_run(tmp_path / "other").asked_for(sharp=True)
+
+
+def test_chances_are_judged_beside_those_of_the_calibrated_front_and_drawn(run: Path) -> None:
+    gate = evaluate(run)["gate"]
+    assert set(gate["baselines"]) == {"calibrated-front", "calibrated-front-3d"}
+    cells = {one["cells"] for one in (gate["metrics"], *gate["baselines"].values())}
+    assert len(cells) == 1
+    assert 0 < gate["metrics"]["brier"] < 1
+    (drawn,) = visualize([run], what=["reliability"])
+    with Image.open(drawn) as image:
+        assert image.width > image.height > 300

@@ -15,7 +15,7 @@ from lasernet.data.base import Batch
 from lasernet.data.sequences import FrameSplit
 from lasernet.metrics.gate import GateScores
 from lasernet.metrics.melt_pool import MeltPoolScores
-from lasernet.metrics.regions import RegionScores
+from lasernet.metrics.regions import RegionScores, Scores
 from lasernet.metrics.skill import resampling_blocks, skill
 from lasernet.tasks.frame_microstructure import GrainJudge
 from lasernet.tasks.frame_volumes import stack_slices
@@ -119,14 +119,18 @@ class FrameScores:
         return found
 
     def _of_case(self, case: int) -> dict[str, Any]:
-        """Items and MSE by region of one case, and the baselines' MSE."""
+        """Items, cells and MSE by region of one case, and the baselines' MSE."""
         rows = self.items["case"] == case
 
+        def part(answers: Answers) -> Scores:
+            return answers.scores.items().select(rows).scores()
+
         def errors(answers: Answers) -> dict[str, float | int | None]:
-            return {region: one["mse"] for region, one in answers.scores.items().select(rows).scores().items()}
+            return {region: one["mse"] for region, one in part(answers).items()}
 
         return {
             "items": int(rows.sum()),
+            "cells": {region: one["cells"] for region, one in part(self.answers).items()},
             "mse": errors(self.answers),
             "baselines": {label: errors(one) for label, one in self.baselines.items()},
         }

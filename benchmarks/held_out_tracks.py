@@ -1,0 +1,109 @@
+"""Leave tracks out: python benchmarks/held_out_tracks.py F1.h5 … F8.h5 [--only NAME …] [--jobs 2].
+
+Eight imported tracks; each model is trained on six of them and tested, whole, on the other two, for all four pairs of
+neighbors in the order given. Everything of the six is used for training: no validation, the last weights are judged.
+Writes results/held_out_tracks.json when all runs are there; finished runs in .bench/held-out/ are kept and reused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from campaign import ROOT, Campaign, origin
+
+RESULTS = ROOT / "results" / "held_out_tracks.json"
+EPOCHS = ("--epochs", "6")
+CONFIGS = {
+    "grain-front": ("grain-front", *EPOCHS),
+    "grain-front, one slice": ("grain-front", *EPOCHS, "--slices", "1"),
+    "grain-front, no votes of neighbors on freezing": ("grain-front", *EPOCHS, "--no-neighbor-gate"),
+    "grain-front, no interface temperature, history, arrival": (
+        "grain-front", *EPOCHS, "--no-interface", "--no-history", "--no-arrival",
+    ),
+    "grain-front, no bias of offsets": ("grain-front", *EPOCHS, "--no-offset-bias"),
+    "grain-front, no distance": ("grain-front", *EPOCHS, "--no-distance"),
+    "grain-front, no loss of gate, color, grain": (
+        "grain-front", *EPOCHS, "--gate-weight", "0", "--color-weight", "0", "--grain-weight", "0",
+    ),
+    "cnn-lstm": ("cnn-lstm", "--epochs", "2"),
+    "predrnn": ("predrnn", "--epochs", "2"),
+    "simvp": ("simvp", "--epochs", "2"),
+}  # fmt: skip
+SHARP = ("grain-front", "grain-front, one slice")
+SEED = 0
+KEPT = ("metrics", "baselines", "cases", "gate", "grains", "cost")
+
+
+def folds(files: Sequence[Path]) -> list[list[Path]]:
+    """The files in four orders, in each of which another pair comes last."""
+    pairs = [files[start : start + 2] for start in range(0, 8, 2)]
+    return [[file for other in pairs if other != pair for file in other] + list(pair) for pair in pairs]
+
+
+def campaign(files: Sequence[Path], number: int) -> Campaign:
+    """All trainings of one fold."""
+    data = [word for file in folds(files)[number] for word in ("--data", str(file))]
+    words = (*data, "--split-by", "case", "--split-ratio", "6,0,2", "--plane", "xz")
+    return Campaign(ROOT / ".bench" / "held-out" / str(number), CONFIGS, words)
+
+
+def main() -> None:
+    """Train what is missing, evaluate everything, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", type=Path, nargs=8, metavar="F.h5")
+    parser.add_argument("--only", action="append", help="configurations to train now; the file needs all")
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args()
+    files = [file.resolve() for file in given.files]
+    every = [campaign(files, number) for number in range(4)]
+    for name in given.only or CONFIGS:
+        jobs = [(one, name) for one in every]
+        _train(jobs, given.jobs)
+    if all(one.finished(name, SEED) for one in every for name in CONFIGS):
+        RESULTS.write_text(json.dumps(collect(every), indent=1) + "\n")
+        print(RESULTS)
+
+
+def _train(jobs: Sequence[tuple[Campaign, str]], count: int) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(lambda job: job[0].train([(job[1], SEED)], jobs=1), jobs))
+
+
+def collect(every: Sequence[Campaign]) -> dict[str, Any]:
+    """Everything that the table needs, and what one needs to make it again."""
+    from lasernet import evaluate
+
+    rows: list[dict[str, Any]] = []
+    data = []
+    for name in CONFIGS:
+        for number, one in enumerate(every):
+            path = one.path(name, SEED)
+            test = json.loads((path / "test_results.json").read_text())
+            described = one.describe(name, SEED)
+            kept = {
+                key: test[key] for key in ("metrics", "baselines", "cases", "gate", "grains", "cost") if key in test
+            }
+            command = " ".join(
+                word if not word.endswith(".h5") else Path(word).name for word in described["command"].split()
+            )
+            rows.append({**described, "command": command, "fold": number, **kept})
+            if name in SHARP:
+                sharp = evaluate(path, sharp=True)
+                rows[-1]["sharp"] = {key: sharp[key] for key in ("metrics", "cases", "grains")}
+            if len(data) <= number:
+                files = [Path(file).name for file in test["data"]["file"].split(", ")]
+                data.append(
+                    {"test": files[-2:], "hash": test["data"]["hash"], "split_hash": test["data"]["split_hash"]}
+                )
+            print(name, number, Run(path).path, test["metrics"]["active"]["mse"])
+    return {**origin("python benchmarks/held_out_tracks.py dev01.h5 … dev08.h5"), "folds": data, "rows": rows}
+
+
+if __name__ == "__main__":
+    main()

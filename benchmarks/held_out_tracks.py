@@ -86,22 +86,16 @@ def collect(every: Sequence[Campaign]) -> dict[str, Any]:
             path = one.path(name, SEED)
             test = json.loads((path / "test_results.json").read_text())
             described = one.describe(name, SEED)
-            kept = {
-                key: test[key] for key in ("metrics", "baselines", "cases", "gate", "grains", "cost") if key in test
-            }
-            command = " ".join(
-                word if not word.endswith(".h5") else Path(word).name for word in described["command"].split()
-            )
-            rows.append({**described, "command": command, "fold": number, **kept})
+            words = described["command"].split()
+            described["command"] = " ".join(Path(word).name if word.endswith(".h5") else word for word in words)
+            rows.append({**described, "fold": number, **{key: test[key] for key in KEPT if key in test}})
             if name in SHARP:
                 sharp = evaluate(path, sharp=True)
                 rows[-1]["sharp"] = {key: sharp[key] for key in ("metrics", "cases", "grains")}
             if len(data) <= number:
                 files = [Path(file).name for file in test["data"]["file"].split(", ")]
-                data.append(
-                    {"test": files[-2:], "hash": test["data"]["hash"], "split_hash": test["data"]["split_hash"]}
-                )
-            print(name, number, Run(path).path, test["metrics"]["active"]["mse"])
+                data.append({"test": files[-2:], **{key: test["data"][key] for key in ("hash", "split_hash")}})
+            print(name, number, test["metrics"]["active"]["mse"])
     return {**origin("python benchmarks/held_out_tracks.py dev01.h5 … dev08.h5"), "folds": data, "rows": rows}
 
 

@@ -4,11 +4,13 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from checking import Forks
 
 from lasernet.data.layout import create_file
 
@@ -51,6 +53,16 @@ def write_track(
 def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A track of 8 frames, 16 x 6 x 10 cells."""
     return write_track(tmp_path_factory.mktemp("data") / "track.h5")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _checks_in_forks() -> Iterator[None]:
+    """Files are checked in forks, which need not import what every new interpreter would import."""
+    forks = Forks()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lasernet.data.quarantine.subprocess", forks)
+        yield
+    forks.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,10 +112,10 @@ def test_passing_faults_end_with_the_right_bytes(server: Server, tmp_path: Path,
 @pytest.mark.parametrize("fault", LASTING, ids=str)
 def test_lasting_faults_end_with_one_error_and_no_file(server: Server, tmp_path: Path, fault: str) -> None:
     server.answers = {f"/{NAME}": LASTING[fault]}
-    started = time.monotonic()
     with pytest.raises(DataError) as error:
         get(server, tmp_path)
-    assert time.monotonic() - started < 8
+    late = "time allowed" in str(error.value)  # all others are seen for what they are before the deadline
+    assert late == (fault == "unavailable, come back in a year")
     assert "\n" not in str(error.value)
     assert "secret" not in str(error.value)
     left = set(os.listdir(tmp_path))

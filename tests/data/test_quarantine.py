@@ -12,6 +12,7 @@ from layout_files import write
 
 from lasernet.data import container, image_structure, structure
 from lasernet.data.importers import h5_stacks, ptstore
+from lasernet.data.layout import open_file
 from lasernet.data.quarantine import check_in_child
 from lasernet.errors import DataError
 
@@ -93,3 +94,16 @@ def test_what_lies_beside_a_script_shadows_nothing(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('shadowed')")
     with pytest.raises(DataError, match=r"^a: the file is damaged"):
         check_in_child(tmp_path / "script.py", [str(tmp_path / "none.h5")], name="a")
+
+
+def test_opening_a_file_asks_one_child_that_imports_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    known = check_in_child
+    monkeypatch.setattr("lasernet.data.reading.check_in_child", lambda *a, **b: asked.append(a) or known(*a, **b))
+    open_file(write(tmp_path / "a.h5")).close()
+    assert [script for script, _ in asked] == [Path(structure.__file__)]
+    (tmp_path / "script.py").write_text(
+        "import json, sys\nimport lasernet.data.structure, lasernet.data.image_structure\n"
+        "print(json.dumps({'heavy': sorted({'torch', 'scipy', 'matplotlib', 'numba', 'rich'} & set(sys.modules))}))"
+    )
+    assert check_in_child(tmp_path / "script.py", [], name="a") == {"heavy": []}

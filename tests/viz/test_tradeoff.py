@@ -16,4 +16,4 @@ def test_a_panel_for_each_quantity_and_an_error_of_zero_is_shown(tmp_path) -> No
     path = error_against_time({"colors": points, "temperature": points}, tmp_path / "t.png", unit="s per frame")
     with Image.open(path) as image:
         assert image.width > image.height > 500
-        assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) > 20
+        assert len(image.convert("RGB").getcolors(1 << 24)) > 20

@@ -152,6 +152,21 @@ def test_stdout_of_train_is_only_the_path_and_quiet_keeps_it(track: Path, home: 
     assert json.loads(judged.stdout)["run"] == "a b"
 
 
+def test_every_other_verb_works_in_an_interpreter_of_its_own(track: Path, home: Path) -> None:
+    def fresh(*words: object) -> Done:
+        command = [sys.executable, "-m", "lasernet", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    assert lasernet("train", "persistence", "--data", track, *SMALL, "--out", "R", "--quiet").returncode == 0
+    assert json.loads(fresh("data", "info", track).stdout)["kind"] == "laser"
+    for words in (["sample", "R"], ["visualize", "R", "--what", "front"]):
+        done = fresh(*words)
+        (path,) = done.stdout.splitlines()
+        assert (home / path).is_file(), done.stderr
+    assert "not built yet" in one_error_line(fresh("gridsearch", "predrnn", "--grid", "a=1"))
+
+
 def test_a_dry_run_trains_nothing(track: Path, home: Path) -> None:
     done = lasernet("train", "cnn-lstm", "--data", track, *SMALL, "--dry-run", "--no-skips")
     assert json.loads(done.stdout)["parameters"] == 440_425

@@ -86,6 +86,7 @@ def checked() -> Callable[[Callable[[], Checks]], Checks]:
     return cache(lambda check: check())
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that ask for those checks go to one worker, so that they run once."""
     for item in items:

@@ -4,15 +4,20 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from checking import Forks
 
 from lasernet.data.layout import create_file
 
 torch.set_num_threads(1)
+Checks = list[dict[str, object]]
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 
 
@@ -47,10 +52,63 @@ def write_track(
     return path
 
 
+def judge_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Let trainings end without the figure and the test results, which cost several times what training a toy does."""
+    patch.setattr("lasernet.engine.train.evaluate", lambda path, **options: {})
+    patch.setattr("lasernet.viz.curves.loss_curves", lambda rows, path: path)
+
+
+@pytest.fixture
+def unjudged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings of this test end when the weights are written."""
+    judge_nothing(monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A track of 8 frames, 16 x 6 x 10 cells."""
     return write_track(tmp_path_factory.mktemp("data") / "track.h5")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _checks_in_forks() -> Iterator[None]:
+    """Files are checked in forks, which need not import what every new interpreter would import."""
+    forks = Forks()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lasernet.data.quarantine.subprocess", forks)
+        yield
+    forks.close()
+
+
+@pytest.fixture(scope="session")
+def checked() -> Callable[[Callable[[], Checks]], Checks]:
+    """Runs the checks of a generator, or gives what they found before: they take seconds and find the same again."""
+    return cache(lambda check: check())
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that ask for those checks go to one worker, so that they run once."""
+    for item in items:
+        if "checked" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("checks"))
+
+
+@pytest.fixture
+def checked_before(checked: Callable[[Callable[[], Checks]], Checks], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verifying generators runs those checks only that no test has run."""
+    from lasernet.data.generate import GENERATORS, check_voronoi
+    from lasernet.simulate import laser_checks
+
+    for name in ("check_melt_pool", "check_grain_growth", "check_orientation"):
+        monkeypatch.setattr(laser_checks, name, partial(checked, getattr(laser_checks, name)))
+    monkeypatch.setitem(GENERATORS, "voronoi", replace(GENERATORS["voronoi"], checks=partial(checked, check_voronoi)))
+
+
+@pytest.fixture
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cases are simulated in this process: another would first have to import what simulates."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
 
 
 @pytest.fixture

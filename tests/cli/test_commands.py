@@ -9,6 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from commands import SECONDS, Command, Done, lasernet
+
+from lasernet.run import Run
 
 PLUGIN = '''
 from typing import Annotated
@@ -30,12 +33,7 @@ class ResConv(Model):
 SMALL = ["--split-ratio", "4,2,2", "--seq-length", "2", "--batch-size", "5", "--threads", "1"]
 
 
-def lasernet(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lasernet", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)  # type: ignore[call-overload]
-
-
-def one_error_line(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
+def one_error_line(done: Done, code: int = 2) -> str:
     lines = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert done.returncode == code, done.stderr
     assert len(lines) == 1, done.stderr
@@ -48,6 +46,22 @@ def one_error_line(done: subprocess.CompletedProcess[str], code: int = 2) -> str
 def plugin(home: Path) -> str:
     (home / "my_model.py").write_text(PLUGIN)
     return "./my_model.py:ResConv"
+
+
+def words_of(plugin: str, track: Path) -> list[str]:
+    """A training that takes long enough for a signal to come in the middle of it."""
+    return ["train", plugin, "--data", str(track), *SMALL, "--epochs", "40"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(track: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The weights that such a training ends with."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "my_model.py").write_text(PLUGIN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert lasernet(*words_of("./my_model.py:ResConv", track), "--out", "S").returncode == 0
+    return (folder / "S" / "last.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["-h"], ["data", "--help"], ["--version"]])
@@ -131,10 +145,26 @@ def test_code_that_was_never_named_here_is_not_run(track: Path, home: Path, plug
 
 
 def test_stdout_of_train_is_only_the_path_and_quiet_keeps_it(track: Path, home: Path) -> None:
-    done = lasernet("train", "persistence", "--data", track, *SMALL, "--out", "a b", "--quiet")
+    words = ["train", "persistence", "--data", str(track), *SMALL, "--out", "a b", "--quiet"]
+    done = subprocess.run([sys.executable, "-m", "lasernet", *words], capture_output=True, text=True)  # imports anew
     assert (done.stdout, done.stderr, done.returncode) == ("a b\n", "", 0)
-    judged = lasernet("eval", "-", "--format", "json", input="a b\n")
+    judged = lasernet("eval", "-", "--format", "json", stdin="a b\n")
     assert json.loads(judged.stdout)["run"] == "a b"
+
+
+def test_every_other_verb_works_in_an_interpreter_of_its_own(track: Path, home: Path) -> None:
+    def fresh(*words: object) -> Done:
+        command = [sys.executable, "-m", "lasernet", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    assert lasernet("train", "persistence", "--data", track, *SMALL, "--out", "R", "--quiet").returncode == 0
+    assert json.loads(fresh("data", "info", track).stdout)["kind"] == "laser"
+    for words in (["sample", "R"], ["visualize", "R", "--what", "front"]):
+        done = fresh(*words)
+        (path,) = done.stdout.splitlines()
+        assert (home / path).is_file(), done.stderr
+    assert "not built yet" in one_error_line(fresh("gridsearch", "predrnn", "--grid", "a=1"))
 
 
 def test_a_dry_run_trains_nothing(track: Path, home: Path) -> None:
@@ -145,38 +175,26 @@ def test_a_dry_run_trains_nothing(track: Path, home: Path) -> None:
 
 def test_output_that_nobody_reads_or_that_has_no_room_is_no_traceback(track: Path, home: Path) -> None:
     assert lasernet("train", "persistence", "--data", track, *SMALL, "--out", "R", "--quiet").returncode == 0
-    command = f"{sys.executable} -m lasernet eval R R R --format csv"
-    for place, codes in (("| head -c 1", {0, 141}), ("> /dev/full", {2})):
-        done = subprocess.run(
-            ["bash", "-c", f"{command} {place}; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True
-        )
+    full = lasernet("eval", "R", "R", "R", "--format", "csv", stdout="/dev/full")
+    command = f"{sys.executable} -m lasernet eval R R R --format csv | head -c 1; exit ${{PIPESTATUS[0]}}"
+    unread = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    for done, codes in ((unread, {0, 141}), (full, {2})):
         assert "Traceback" not in done.stderr
         assert done.returncode in codes
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_signal_writes_a_checkpoint_and_the_run_resumes_to_the_same_bits(
-    track: Path, home: Path, plugin: str, number: signal.Signals
+    track: Path, home: Path, plugin: str, undisturbed: bytes, number: signal.Signals
 ) -> None:
-    words = ["train", plugin, "--data", str(track), *SMALL, "--epochs", "40"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lasernet", *words, "--out", "R"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    end = time.monotonic() + 60
-    while not (home / "R" / "weights.safetensors").exists() and time.monotonic() < end:
-        time.sleep(0.02)
-    sent = time.monotonic()
-    process.send_signal(number)
-    _, messages = process.communicate(timeout=60)
-    assert process.returncode == 128 + number, messages
-    assert time.monotonic() - sent < 5
-    assert "resume with: lasernet train --resume R" in messages
+    training = Command(*words_of(plugin, track), "--out", "R")
+    training.until((home / "R" / "weights.safetensors").exists)
+    training.send(number)
+    done = training.finish()
+    assert done.returncode == 128 + number, done.stderr
+    assert "resume with: lasernet train --resume R" in done.stderr
     assert lasernet("train", "--resume", "R").returncode == 0
-    assert lasernet(*words, "--out", "S").returncode == 0
-    assert (home / "R" / "last.safetensors").read_bytes() == (home / "S" / "last.safetensors").read_bytes()
+    assert (home / "R" / "last.safetensors").read_bytes() == undisturbed
 
 
 def test_two_processes_give_the_weights_of_one(track: Path, home: Path, plugin: str) -> None:
@@ -193,21 +211,22 @@ def test_two_processes_give_the_weights_of_one(track: Path, home: Path, plugin: 
         torch.testing.assert_close(two[name], value, rtol=1e-4, atol=1e-6)
 
 
-def test_the_death_of_a_worker_ends_its_partner_and_the_run_resumes(track: Path, home: Path, plugin: str) -> None:
-    words = ["train", plugin, "--data", str(track), *SMALL, "--epochs", "400", "--num-processes", "2", "--out", "R"]
-    process = subprocess.Popen([sys.executable, "-m", "lasernet", *words], stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
-    while not (home / "R" / "weights.safetensors").exists() and time.monotonic() < end:
-        time.sleep(0.02)
-    process.kill()  # the workers notice that their parent is gone
-    process.wait()
-    if process.stderr:
-        process.stderr.close()
-    end = time.monotonic() + 20
+def test_the_death_of_their_parent_ends_the_workers_and_leaves_a_checkpoint(
+    track: Path, home: Path, plugin: str
+) -> None:
+    words = ["train", plugin, "--data", track, *SMALL, "--epochs", 400, "--checkpoint-every", 1, "--num-processes", 2]
+    training = Command(*words, "--out", "R")
+    training.until(lambda: any((home / "R").glob("state/step-*/manifest.json")))
+    training.send(signal.SIGKILL)  # the workers notice that their parent is gone
+    training.finish()
+    end = time.monotonic() + SECONDS
     while _workers(home) and time.monotonic() < end:
         time.sleep(0.1)
     assert not _workers(home)
-    assert (home / "R" / "state").is_dir()
+    state, damaged = Run(home / "R").load_state()
+    assert state is not None
+    assert state.step > 0
+    assert not damaged
 
 
 def _workers(home: Path) -> list[str]:

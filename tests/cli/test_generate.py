@@ -7,19 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import Command, Done, lasernet
 
+from lasernet.cli.app import main
 from lasernet.data.generate import GENERATORS
 from lasernet.options import options_of
 
 QUICK = ["--n", "6", "--size", "16", "--grains", "3,5"]
 
 
-def lasernet(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lasernet", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)  # type: ignore[call-overload]
-
-
-def one_error_line(done: subprocess.CompletedProcess[str]) -> str:
+def one_error_line(done: Done) -> str:
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
@@ -77,19 +74,20 @@ def test_bad_usage_gets_one_line(home: Path, words: list[str], says: str) -> Non
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_no_file(home: Path, signum: signal.Signals, code: int) -> None:
-    command = [sys.executable, "-m", "lasernet", "data", "generate", "voronoi", "--out", "v.h5", "--preset", "paper"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    assert "images" in process.stderr.readline()  # so it is in the middle of its work
-    process.send_signal(signum)
-    out, _ = process.communicate(timeout=120)
-    assert (process.returncode, out) == (code, "")
+    command = Command("data", "generate", "voronoi", "--out", "v.h5", "--preset", "paper")
+    command.until(lambda: "images" in command.said())  # so it is in the middle of its work
+    command.send(signum)
+    done = command.finish()
+    assert (done.returncode, done.stdout) == (code, "")
     assert list(home.iterdir()) == []
 
 
-def test_verify_without_a_file_checks_the_generators() -> None:
-    done = lasernet("data", "verify", "--format", "json")
-    assert done.returncode == 0, done.stdout
-    checks = [json.loads(line) for line in done.stdout.splitlines()]
+@pytest.mark.usefixtures("checked_before")
+def test_verify_without_a_file_checks_the_generators(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["data", "verify", "--format", "json"])
+    out, err = capsys.readouterr()
+    assert (end.value.code, err) == (0, "")
+    checks = [json.loads(line) for line in out.splitlines()]
     assert all(set(check) == {"name", "value", "reference", "tolerance", "ok"} for check in checks)
     assert {check["name"].split("/")[0] for check in checks} == {"laser", "orientation", "voronoi"}

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from commands import Command
 
 from lasernet.cli.app import main
 from lasernet.registry import MODELS
@@ -229,10 +230,9 @@ def test_messages_that_cannot_be_written_change_neither_code_nor_stdout(home: Pa
 
 
 def test_of_two_processes_that_start_one_run_one_wins(track: Path, home: Path) -> None:
-    words = [sys.executable, "-m", "lasernet", "train", *TINY, *SMALL, "--data", str(track), "--out", "R"]
-    both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=60) for process in both]
-    assert sorted(process.returncode for process in both) == [0, 2], said
+    both = [Command("train", *TINY, *SMALL, "--data", track, "--out", "R") for _ in range(2)]
+    ends = [command.finish() for command in both]
+    assert sorted(done.returncode for done in ends) == [0, 2], ends
     assert (home / "R" / "test_results.json").is_file()
 
 
@@ -251,31 +251,35 @@ def _workers(run: Path) -> dict[int, int]:
     return found
 
 
+def _catches(signum: int, pid: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    caught = next(line.split()[1] for line in lines if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (signum - 1) & 1)
+
+
 def test_a_killed_worker_gets_one_line_and_leaves_no_orphan(track: Path, home: Path) -> None:
     words = ["train", *TINY[:-1], "1000", *SMALL, "--data", str(track), "--num-processes", "2", "--out", "R"]
-    process = subprocess.Popen([sys.executable, "-m", "lasernet", *words], stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
-    while not (home / "R" / "weights.safetensors").exists() and time.monotonic() < end:
-        time.sleep(0.02)
+    training = Command(*words)
+    training.until((home / "R" / "weights.safetensors").exists)
     os.kill(_workers(home / "R")[1], signal.SIGKILL)
-    _, messages = process.communicate(timeout=30)
-    assert process.returncode == 2
-    errors = [line for line in messages.splitlines() if line.startswith("error:")]
-    assert len(errors) == 1, messages
+    done = training.finish()
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1, done.stderr
     assert "SIGKILL" in errors[0]
     assert not _workers(home / "R")
 
 
 def test_a_signal_ends_processes_that_wait_for_each_other(track: Path, home: Path) -> None:
     words = ["train", *TINY, *SMALL, "--data", str(track), "--num-processes", "2", "--out", "R"]
-    process = subprocess.Popen([sys.executable, "-m", "lasernet", *words], stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
-    while len(_workers(home / "R")) < 2 and time.monotonic() < end:
-        time.sleep(0.02)
-    time.sleep(0.5)
-    sent = time.monotonic()
-    process.terminate()
-    _, messages = process.communicate(timeout=30)
-    assert process.returncode == 143, messages
-    assert time.monotonic() - sent < 10  # 20 s before there was a shorter wait for partners
+    training = Command(*words)
+    training.until(lambda: [_catches(signal.SIGTERM, pid) for pid in _workers(home / "R").values()] == [True, True])
+    time.sleep(0.5)  # so that one may be waiting for the other
+    training.send(signal.SIGTERM)
+    done = training.finish()
+    assert done.returncode == 143, done.stderr
     assert not _workers(home / "R")

@@ -21,6 +21,7 @@ SMALL: dict[str, dict[str, object]] = {  # options that make a quick set of each
 OPENED = {"laser": open_file, "voronoi": open_image_file}
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.parametrize("name", BUILT)
 def test_a_generated_file_passes_its_checks_and_says_what_made_it(name: str, tmp_path: Path) -> None:
     path = generate(name, tmp_path / "set.h5", n=3, seed=3, **SMALL[name])
@@ -36,6 +37,7 @@ def test_a_generated_file_passes_its_checks_and_says_what_made_it(name: str, tmp
     assert {"lasernet", "numpy", "numba", "scipy"} <= set(provenance["made_with"])
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.parametrize("name", BUILT)
 def test_the_same_seed_gives_the_same_content_and_another_does_not(name: str, tmp_path: Path) -> None:
     hashes = []
@@ -106,7 +108,8 @@ def test_unknown_names_and_impossible_numbers_are_refused(arguments: dict, says:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_verifying_covers_every_generator_that_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("checked_before")
+def test_verifying_covers_every_generator_that_is_built() -> None:
     assert all(GENERATORS[name].checks is not None for name in BUILT)
     found = {str(check["name"]).split("/")[0] for check in verify_generators()}
     assert found >= set(BUILT)

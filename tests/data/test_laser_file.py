@@ -28,6 +28,7 @@ def test_more_cases_begin_with_the_same_ones_however_many_processes(two: Path, t
         assert many.cases["case-0000"].group != many.cases["case-0001"].group
 
 
+@pytest.mark.usefixtures("one_core")
 def test_equal_options_and_seed_give_an_equal_hash_and_others_another(two: Path, tmp_path: Path) -> None:
     with open_file(two) as file:
         for seed in (3, 4):

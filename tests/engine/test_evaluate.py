@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from lasernet.engine.evaluate import check_gate, evaluate_many
 from lasernet.engine.visualize import visualize
 from lasernet.errors import CheckFailed, OptionError
 from lasernet.run import Run
+from lasernet.tasks.base import get_task
 
 SMALL = {"split_ratio": "4,2,2", "seq_length": 2, "batch_size": 5, "threads": 1}
 BASELINES = {
@@ -25,8 +27,17 @@ def run(track: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train("toy-conv", data=track, out=tmp_path_factory.mktemp("runs") / "run", epochs=3, **SMALL)
 
 
-def test_the_result_has_the_shape_of_the_contract(run: Path) -> None:
-    result = evaluate(run)
+@pytest.fixture(scope="module")
+def result(run: Path) -> dict[str, Any]:
+    return evaluate(run)
+
+
+@pytest.fixture(scope="module")
+def result_of_all(run: Path) -> dict[str, Any]:
+    return evaluate(run, split="all")
+
+
+def test_the_result_has_the_shape_of_the_contract(run: Path, result: dict[str, Any]) -> None:
     assert result == json.loads((run / "test_results.json").read_text()) | {"run": result["run"]}
     assert set(result["baselines"]) == set(result["skill"]) == BASELINES
     assert set(result["metrics"]) == {"all", "active", "front", "newly_solid"}
@@ -35,30 +46,38 @@ def test_the_result_has_the_shape_of_the_contract(run: Path) -> None:
     assert result["items"] == 12
 
 
-def test_all_is_pooled_and_shows_each_split_beside_the_others(run: Path) -> None:
-    result = evaluate(run, split="all")
-    parts = result["splits"]
-    assert result["items"] == sum(part["items"] for part in parts.values())
+def test_all_is_pooled_and_shows_each_split_beside_the_others(
+    result: dict[str, Any], result_of_all: dict[str, Any]
+) -> None:
+    whole = result_of_all
+    parts = whole["splits"]
+    assert whole["items"] == sum(part["items"] for part in parts.values())
     cells = {name: part["metrics"]["all"]["cells"] for name, part in parts.items()}
     pooled = sum(part["metrics"]["all"]["mse"] * cells[name] for name, part in parts.items()) / sum(cells.values())
-    assert result["metrics"]["all"]["mse"] == pytest.approx(pooled, rel=1e-9)
-    assert parts["test"]["metrics"] == evaluate(run)["metrics"]
+    assert whole["metrics"]["all"]["mse"] == pytest.approx(pooled, rel=1e-9)
+    assert parts["test"]["metrics"] == result["metrics"]
 
 
-def test_other_data_have_no_parts_that_the_run_has_seen(run: Path, tmp_path: Path) -> None:
-    result = evaluate(run, data=write_track(tmp_path / "other.h5", seed=1), split="all")
-    assert "splits" not in result
-    assert result["items"] == sum(part["items"] for part in evaluate(run, split="all")["splits"].values())
+def test_other_data_have_no_parts_that_the_run_has_seen(
+    run: Path, result_of_all: dict[str, Any], tmp_path: Path
+) -> None:
+    other = evaluate(run, data=write_track(tmp_path / "other.h5", seed=1), split="all")
+    assert "splits" not in other
+    assert other["items"] == sum(part["items"] for part in result_of_all["splits"].values())
 
 
-def test_a_baseline_as_a_run_equals_the_baseline_in_the_table(run: Path, track: Path, tmp_path: Path) -> None:
-    table = evaluate(run)["baselines"]
+def test_a_baseline_as_a_run_equals_the_baseline_in_the_table(
+    result: dict[str, Any], track: Path, tmp_path: Path
+) -> None:
+    table = result["baselines"]
     for name in ("persistence", "mean-color", "nearest-solid", "calibrated-front"):
-        own = evaluate(train(name, data=track, out=tmp_path / name, **SMALL))
+        made = train(name, data=track, out=tmp_path / name, **SMALL)
+        own = json.loads((made / "test_results.json").read_text())
         assert own["metrics"] == table[name]
         assert own["skill"][name]["all"]["mse"] == 0
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_improvement_is_told_over_the_first_run_on_the_same_items(run: Path, track: Path, tmp_path: Path) -> None:
     other = train("toy-conv", data=track, out=tmp_path / "other", epochs=1, **SMALL)
     first, second = evaluate_many(
@@ -74,10 +93,10 @@ def test_improvement_is_told_over_the_first_run_on_the_same_items(run: Path, tra
     assert "cannot be compared" in results[1]["improvement"]["reason"]
 
 
-def test_another_band_moves_the_front_and_nothing_else(run: Path) -> None:
-    usual, wide = evaluate(run), evaluate(run, t_solidus=400.0, t_liquidus=1723.0)
-    assert wide["metrics"]["front"]["cells"] > usual["metrics"]["front"]["cells"]
-    assert wide["metrics"]["active"] == usual["metrics"]["active"]
+def test_another_band_moves_the_front_and_nothing_else(run: Path, result: dict[str, Any]) -> None:
+    wide = evaluate(run, t_solidus=400.0, t_liquidus=1723.0)
+    assert wide["metrics"]["front"]["cells"] > result["metrics"]["front"]["cells"]
+    assert wide["metrics"]["active"] == result["metrics"]["active"]
     with pytest.raises(OptionError, match="solidus below"):
         evaluate(run, t_solidus=1700.0, t_liquidus=1600.0)
     with pytest.raises(OptionError, match="both"):
@@ -91,8 +110,7 @@ def test_an_empty_region_has_no_numbers(run: Path) -> None:
     assert empty["skill"]["persistence"]["front"]["mse"] is None
 
 
-def test_gates(run: Path) -> None:
-    result = evaluate(run)
+def test_gates(result: dict[str, Any]) -> None:
     check_gate(result, "metrics.all.mse>1e9")
     with pytest.raises(CheckFailed) as failed:
         check_gate(result, "metrics.all.mse > 0")
@@ -126,9 +144,10 @@ def test_the_default_samples_file_is_made_anew(run: Path) -> None:
     assert sample(run, n=6).read_bytes() == first
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_every_figure_is_drawn(run: Path, track: Path, tmp_path: Path) -> None:
     network = train("cnn-lstm", data=track, out=tmp_path / "net", epochs=1, channels="4,8,8", hidden=4, **SMALL)
-    paths = visualize([run, network], what=["all"])
+    paths = visualize([network], what=["all"])
     names = {path.name.split("-")[0].split(".")[0] for path in paths}
     assert names == {
         "losses",
@@ -145,10 +164,23 @@ def test_every_figure_is_drawn(run: Path, track: Path, tmp_path: Path) -> None:
         (path,) = visualize([run], form=form)
         assert path.suffix == f".{form}"
         assert path.stat().st_size > 1000
+    (losses,) = visualize([run, network], what=["losses"])
+    assert losses.parent == network / "figures"
     with pytest.raises(OptionError, match="did you mean 'front'"):
         visualize([run], what=["frnt"])
     with pytest.raises(OptionError, match="holds frames 6 to 7"):
         visualize([run], timestep=3)
+
+
+def test_all_leaves_out_what_a_model_cannot_show(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = get_task("microstructure").figures
+    known, drawn = set(figures), []
+    for name in known:
+        monkeypatch.setitem(figures, name, lambda *given, name=name: drawn.append(name) or [])  # type: ignore[func-returns-value]
+    (losses,) = visualize([run], what=["all"])
+    assert losses.name == "losses.png"
+    assert set(drawn) == known - {"activations"}
+    assert len(drawn) == len(known) - 1
 
 
 def test_the_temperature_task_is_measured_in_kelvin(track: Path, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from conftest import judge_nothing
 from stopping import StopAfter
 from toy_models import ToyConv, ToyTwoPhase
 
@@ -48,21 +50,39 @@ def test_a_run_holds_what_the_contract_names(track: Path, home: Path) -> None:
     ].keys()
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_two_runs_are_bit_identical(track: Path, home: Path) -> None:
     one, other = (train("toy-conv", data=track, epochs=2, noise=0.1, **SMALL) for _ in range(2))
     assert same(tensors(one), tensors(other))
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(track: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Trains a model, or gives the run that it has already made with these options."""
+    made: dict[str, Path] = {}
+
+    def run(model: str, **options: object) -> Path:
+        key = f"{model} {options}"
+        if key not in made:
+            with pytest.MonkeyPatch.context() as patch:
+                judge_nothing(patch)
+                made[key] = train(model, data=track, out=tmp_path_factory.mktemp("whole") / "run", **options)
+        return made[key]
+
+    return run
+
+
+@pytest.mark.usefixtures("unjudged")
 @pytest.mark.parametrize("model", ["toy-conv", "toy-two-phase"])
 @pytest.mark.parametrize("updates", [1, 3, 4, 6])
 @pytest.mark.parametrize("extra", [{}, {"ema": 0.9, "schedule": "plateau", "accumulate": 2}], ids=["plain", "ema"])
 def test_a_stopped_and_resumed_run_equals_the_uninterrupted_one(
-    track: Path, home: Path, model: str, updates: int, extra: dict[str, object]
+    track: Path, home: Path, uninterrupted: Callable[..., Path], model: str, updates: int, extra: dict[str, object]
 ) -> None:
     options = {**SMALL, **extra, "epochs": 3}
     if model == "toy-conv":
         options["noise"] = 0.1
-    whole = train(model, data=track, **options)
+    whole = uninterrupted(model, **options)
     updates = min(updates, Run(whole).metrics()[-1]["step"] - 1)
     stop = StopRequest()
     with pytest.raises(Stopped) as stopped:
@@ -82,6 +102,7 @@ def test_a_stopped_and_resumed_run_equals_the_uninterrupted_one(
     assert untimed[0] == untimed[1]
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_phases_train_only_what_they_name_on_their_own_schedule(track: Path, home: Path) -> None:
     run = train("toy-two-phase", data=track, epochs=4, every=2, schedule="none", **SMALL)
     row = Run(run).metrics()[-1]
@@ -90,6 +111,7 @@ def test_phases_train_only_what_they_name_on_their_own_schedule(track: Path, hom
     assert ToyTwoPhase().default_loss is None
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_every_counts_updates_whatever_the_accumulation(track: Path, home: Path) -> None:
     run = train("toy-two-phase", data=track, epochs=1, every=2, **{**SMALL, "accumulate": 2, "batch_size": 2})
     torch.manual_seed(0)
@@ -97,6 +119,7 @@ def test_every_counts_updates_whatever_the_accumulation(track: Path, home: Path)
     assert not torch.equal(tensors(run)["painter.weight"], fresh.state_dict()["painter.weight"])
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_accumulation_equals_one_larger_batch(track: Path, home: Path) -> None:
     large = train("toy-conv", data=track, epochs=1, **{**SMALL, "batch_size": 6})
     parts = train("toy-conv", data=track, epochs=1, **{**SMALL, "batch_size": 2, "accumulate": 3})
@@ -109,6 +132,7 @@ def test_a_loss_for_a_model_with_its_own_is_refused(track: Path, home: Path) -> 
         train("toy-two-phase", data=track, loss="mae")
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_a_finished_run_is_left_alone(track: Path, home: Path) -> None:
     run = train("toy-conv", data=track, epochs=1, **SMALL)
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
@@ -116,6 +140,7 @@ def test_a_finished_run_is_left_alone(track: Path, home: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_other_options_are_refused_when_resuming(track: Path, home: Path) -> None:
     run = train("toy-conv", data=track, epochs=1, **SMALL)
     with pytest.raises(OptionError, match="--epochs: 1 → 2"):
@@ -123,6 +148,7 @@ def test_other_options_are_refused_when_resuming(track: Path, home: Path) -> Non
     assert train("toy-conv", resume=run, epochs=1, workers=1) == run
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_auto_starts_then_goes_on(track: Path, home: Path) -> None:
     options = {**SMALL, "data": track, "epochs": 1, "out": "here", "resume": "auto"}
     assert train("toy-conv", **options) == train("toy-conv", **options) == Path("here")
@@ -146,6 +172,7 @@ def test_a_damaged_checkpoint_is_passed_over(track: Path, home: Path) -> None:
     assert same(tensors(whole), tensors(train(resume="broken")))
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_changed_weights_are_noticed(track: Path, home: Path) -> None:
     run = train("toy-conv", data=track, epochs=1, **SMALL)
     file = run / "weights.safetensors"
@@ -156,6 +183,7 @@ def test_changed_weights_are_noticed(track: Path, home: Path) -> None:
         load_run(run)
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_changed_data_are_noticed(track: Path, home: Path) -> None:
     run = train("toy-conv", data=track, epochs=1, **SMALL)
     (run / "test_results.json").unlink()
@@ -177,6 +205,7 @@ def test_a_diverged_training_stops_before_anything_is_saved(track: Path, home: P
         assert all(value.isfinite().all() for value in loaded.values())
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_early_stopping_ends_the_training(track: Path, home: Path) -> None:
     run = train("toy-conv", data=track, epochs=200, lr=0.5, early_stopping=2, **SMALL)
     rows = Run(run).metrics()
@@ -184,12 +213,14 @@ def test_early_stopping_ends_the_training(track: Path, home: Path) -> None:
     assert len(rows) == best + 3 < 200
 
 
+@pytest.mark.usefixtures("unjudged")
 @pytest.mark.parametrize("schedule", ["cosine", "warm-restarts", "plateau", "exponential", "none"])
 def test_every_schedule_trains(track: Path, home: Path, schedule: str) -> None:
     run = train("toy-conv", data=track, epochs=2, schedule=schedule, **SMALL)
     assert math.isfinite(Run(run).metrics()[-1]["val_loss"])
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_bf16_trains_and_fp16_says_that_it_needs_a_gpu(track: Path, home: Path) -> None:
     run = train("toy-conv", data=track, epochs=1, precision="bf16", **SMALL)
     assert math.isfinite(Run(run).metrics()[-1]["val_loss"])

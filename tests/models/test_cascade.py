@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import judge_nothing
 
 from lasernet import evaluate, load_run, open_dataset, train, weights
 from lasernet.engine.parts import trained_parts
@@ -24,9 +25,11 @@ NET = {"channels": "4,8,8", "hidden": 4, "epochs": 1, **SMALL}
 def runs(track: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a temperature run T, a microstructure run M, and their cascade C."""
     folder = tmp_path_factory.mktemp("cascade")
-    train("tempnet", data=track, out=folder / "T", **NET)
-    train("cnn-lstm", data=track, out=folder / "M", **NET)
-    train("cascade", data=track, out=folder / "C", **parts(folder), **SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        judge_nothing(patch)
+        train("tempnet", data=track, out=folder / "T", **NET)
+        train("cnn-lstm", data=track, out=folder / "M", **NET)
+        train("cascade", data=track, out=folder / "C", **parts(folder), **SMALL)
     return folder
 
 
@@ -84,6 +87,7 @@ def test_it_has_nothing_to_train(runs: Path) -> None:
     assert not any(parameter.requires_grad for parameter in model.parameters())
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_the_same_parts_elsewhere_are_the_same_configuration(runs: Path, track: Path, tmp_path: Path) -> None:
     shutil.copytree(runs / "T", tmp_path / "T")
     shutil.copytree(runs / "M", tmp_path / "M")

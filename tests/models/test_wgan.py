@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import judge_nothing
 from stopping import StopAfter
 from toy_grains import voronoi_images
 
@@ -134,9 +135,21 @@ def test_validation_of_a_set_against_itself_is_zero(monkeypatch: pytest.MonkeyPa
     assert set(found) == {"loss", "boundary_fraction", "two_point", "chord_length", "grains"}
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training of two epochs that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    images = write_image_set(folder / "images.h5", voronoi_images(0, number=16), periodic=True, provenance={})
+    with pytest.MonkeyPatch.context() as patch:
+        judge_nothing(patch)
+        return train("wgan", data=images, epochs=2, out=folder / "run", **TINY)
+
+
+@pytest.mark.usefixtures("unjudged")
 @pytest.mark.parametrize("updates", [1, 3, 4])
-def test_a_stopped_and_resumed_training_equals_the_uninterrupted_one(home: Path, images: Path, updates: int) -> None:
-    whole = train("wgan", data=images, epochs=2, out="whole", **TINY)
+def test_a_stopped_and_resumed_training_equals_the_uninterrupted_one(
+    home: Path, images: Path, whole: Path, updates: int
+) -> None:
     stop = StopRequest()
     with pytest.raises(Stopped):
         train("wgan", data=images, epochs=2, out="broken", stop=stop, reporter=StopAfter(stop, updates), **TINY)
@@ -152,6 +165,7 @@ def test_a_stopped_and_resumed_training_equals_the_uninterrupted_one(home: Path,
     assert (resumed / "figures" / "training.gif").is_file()
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_accumulated_parts_draw_what_one_larger_batch_draws(home: Path, images: Path) -> None:
     one = train("wgan", data=images, epochs=1, out="one", **{**TINY, "batch_size": 8})
     parts = train("wgan", data=images, epochs=1, out="parts", **{**TINY, "batch_size": 4, "accumulate": 2})

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from toy_grains import voronoi_images
 
@@ -10,6 +11,7 @@ from lasernet.data.image_file import write_image_set
 from lasernet.run import Run
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_one_process_equals_two_at_the_same_global_batch(home: Path) -> None:
     images = write_image_set(home / "images.h5", voronoi_images(0, number=28), periodic=True, provenance={})
     options = {"channels": 12, "critic_channels": 4, "batch_size": 5, "n_critic": 2, "device": "cpu", "epochs": 1}

@@ -1,9 +1,10 @@
 import socket
+from multiprocessing.queues import Queue
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from commands import FORKS, prepare
 from torch import Tensor, nn
 
 from lasernet.errors import OptionError
@@ -58,9 +59,9 @@ def test_two_processes_equal_one_with_the_joint_batch() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    context = mp.get_context("spawn")
-    queue = context.Queue()
-    workers = [context.Process(target=normalize_share, args=(rank, port, x, queue)) for rank in range(2)]
+    prepare()
+    queue = FORKS.Queue()
+    workers = [FORKS.Process(target=normalize_share, args=(rank, port, x, queue)) for rank in range(2)]
     for worker in workers:
         worker.start()
     shares = dict(queue.get(timeout=300) for _ in workers)
@@ -85,7 +86,7 @@ def weights(x: Tensor) -> Tensor:
     return torch.linspace(-1, 1, x.numel()).reshape(x.shape)
 
 
-def normalize_share(rank: int, port: int, x: Tensor, queue: "mp.Queue[object]") -> None:
+def normalize_share(rank: int, port: int, x: Tensor, queue: "Queue[object]") -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     rows = slice(0, 2) if rank == 0 else slice(2, 5)

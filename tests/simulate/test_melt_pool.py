@@ -1,5 +1,6 @@
 """Paths and the analytic field: exact references, linearity, mirror images, and boxes that hold all that is hot."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -24,8 +25,8 @@ def analytic(path: Path = TRACK, **options: object) -> AnalyticHeat:
 
 
 @pytest.fixture(scope="module")
-def checks() -> list[dict[str, object]]:
-    return check_melt_pool()
+def checks(checked: Callable[..., list[dict[str, object]]]) -> list[dict[str, object]]:
+    return checked(check_melt_pool)
 
 
 def test_the_temperature_keeps_its_exact_references(checks: list[dict[str, object]]) -> None:

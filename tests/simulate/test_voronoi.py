@@ -1,5 +1,7 @@
 """Voronoi structures: exact statistics, exact pixels, and options that do what they say."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,8 @@ from lasernet.simulate.voronoi_checks import all_bisectors, check_voronoi
 
 
 @pytest.fixture(scope="module")
-def checks() -> list[dict[str, object]]:
-    return check_voronoi()
+def checks(checked: Callable[..., list[dict[str, object]]]) -> list[dict[str, object]]:
+    return checked(check_voronoi)
 
 
 def test_the_generator_keeps_its_exact_references(checks: list[dict[str, object]]) -> None:

@@ -22,9 +22,9 @@ def draw(melt: SimpleNamespace, path: Path, **changes: object) -> Path:
 
 
 def colors(path: Path) -> set[tuple[int, ...]]:
-    image = np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3)
-    found, counts = np.unique(image, axis=0, return_counts=True)
-    return {tuple(int(c) for c in color) for color in found[counts > 30]}
+    image = np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3).astype(np.int32)
+    found, counts = np.unique(image @ (1 << 16, 1 << 8, 1), return_counts=True)
+    return {(int(color) >> 16, int(color) >> 8 & 255, int(color) & 255) for color in found[counts > 30]}
 
 
 def test_only_colors_of_the_active_region_are_shown(melt: SimpleNamespace, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ class FrontWindows:
         items: which items, (n,).
         top, left: row and column in the image of the window's corner, (n,); may lie outside the image.
         height, width: of every window, in cells.
-        mirrored: windows whose columns are counted from the right, (n,) bool.
         places: the cells, (N, 3): window, row and column in it.
     """
 
@@ -25,22 +24,19 @@ class FrontWindows:
     left: Tensor
     height: int
     width: int
-    mirrored: Tensor
     places: Tensor
 
     @property
     def cells(self) -> tuple[Tensor, Tensor, Tensor]:
         """Item, row and column of each place in the images, (N,) each."""
         window, row, column = self.places.unbind(1)
-        column = torch.where(self.mirrored[window], self.width - 1 - column, column)
         return self.items[window], self.top[window] + row, self.left[window] + column
 
     def cut(self, images: Tensor) -> Tensor:
         """(B, C, H, W) → (n, C, height, width): 0 or False outside the images."""
         size_y, size_x = images.shape[-2:]
         rows = self.top[:, None] + torch.arange(self.height, device=images.device)
-        columns = torch.arange(self.width, device=images.device).expand(len(self.items), -1)
-        columns = self.left[:, None] + torch.where(self.mirrored[:, None], columns.flip(1), columns)
+        columns = self.left[:, None] + torch.arange(self.width, device=images.device)
         inside_y, inside_x = (rows >= 0) & (rows < size_y), (columns >= 0) & (columns < size_x)
         index = rows.clamp(0, size_y - 1)[:, :, None] * size_x + columns.clamp(0, size_x - 1)[:, None, :]
         flat = index.flatten(1)[:, None].expand(-1, images.shape[1], -1)
@@ -54,12 +50,11 @@ class FrontWindows:
         return windows[window, :, row, column]
 
 
-def find_windows(cells: Tensor, margin: int, mirrored: Tensor | None = None) -> FrontWindows | None:
+def find_windows(cells: Tensor, margin: int) -> FrontWindows | None:
     """Windows that hold all True cells of each item and ``margin`` cells around them; None without any.
 
     Args:
         cells: bool, (B, 1, H, W).
-        mirrored: items whose windows are to be seen in a mirror, (B,) bool; None: none.
     """
     wanted = cells[:, 0]
     items = wanted.flatten(1).any(dim=1).nonzero()[:, 0]
@@ -71,13 +66,9 @@ def find_windows(cells: Tensor, margin: int, mirrored: Tensor | None = None) -> 
         (first_row, last_row), (first_column, last_column),
     ))  # fmt: skip
     top, left = first_row - margin, first_column - margin
-    height, width = height + height % 2, width + width % 2
-    turned = torch.zeros_like(items, dtype=torch.bool) if mirrored is None else mirrored[items]
     window, row, column = chosen.nonzero().unbind(1)
-    column = column - left[window]
-    column = torch.where(turned[window], width - 1 - column, column)
-    places = torch.stack([window, row - top[window], column], dim=1)
-    return FrontWindows(items, top, left, height, width, turned, places)
+    places = torch.stack([window, row - top[window], column - left[window]], dim=1)
+    return FrontWindows(items, top, left, height + height % 2, width + width % 2, places)
 
 
 def _extent(occupied: Tensor) -> tuple[Tensor, Tensor]:

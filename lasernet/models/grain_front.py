@@ -31,12 +31,14 @@ from lasernet.nn.neighbor_choice import (
 )
 from lasernet.nn.noise import uniform
 from lasernet.nn.small_unet import SmallUNet
+from lasernet.options import Only
 from lasernet.physics.nearest import nearest_solid
 from lasernet.physics.solidification import may_freeze
 from lasernet.registry import register_model
 
 MARGIN = 8  # cells around those that may freeze: nearly what the network sees of each
 SAME_COLOR = 1.5 / 255  # channels of equal colors differ by less
+SEVERAL = Only("slices", ("3", "5"))
 LEAST_SHARE = 1e-4  # of the weight on the right color, below which its logarithm counts as this
 NOTHING_NEAR = -8.0  # what the neighbors say of freezing where there is none
 
@@ -106,14 +108,14 @@ class GrainFront(Model):
         width: Annotated[int, "channels of the U-Net"] = 20,
         key: Annotated[int, "channels of queries and keys"] = 12,
         reach: Annotated[int, "cells to each side among which a color is looked for"] = 4,
-        beside_reach: Annotated[int, "the same in the other slices"] = 3,
+        beside_reach: Annotated[int, "the same in the other slices", SEVERAL] = 3,
         interface: Annotated[bool, "show at which temperature the melt freezes nearby"] = True,
         history: Annotated[bool, "show which cells were solid before"] = True,
         arrival: Annotated[bool, "show when a front would arrive by two growth laws"] = True,
         neighbor_gate: Annotated[bool, "let each neighbor vote on freezing"] = True,
         offset_bias: Annotated[bool, "learn which offsets are copied from"] = True,
         distance: Annotated[bool, "learn how much nearer cells are preferred"] = True,
-        mirror: Annotated[bool, "train on mirrored slices too"] = True,
+        mirror: Annotated[bool, "train on slices in reverse order too", SEVERAL] = True,
         gate_weight: Annotated[float, "weight of the cross entropy of freezing"] = 0.1,
         color_weight: Annotated[float, "weight of the error of the color where it froze"] = 0.6,
         grain_weight: Annotated[float, "weight of the cross entropy of the copied grain"] = 0.06,
@@ -161,13 +163,13 @@ class GrainFront(Model):
             answer[item, :, row, column] = torch.sigmoid(decided.logit)[:, None] * decided.color()
         return answer
 
-    def decide(self, batch: Batch, mirrored: Tensor | None = None, turned: Tensor | None = None) -> Decisions | None:
+    def decide(self, batch: Batch, turned: Tensor | None = None) -> Decisions | None:
         """Logits and scores for all cells of a batch that may freeze; None where there are none.
 
         Args:
-            mirrored, turned: items to be seen with columns, or slices, in reverse order, (B,) bool.
+            turned: items to be seen with slices in reverse order, (B,) bool.
         """
-        windows = find_windows(_may_freeze(batch), MARGIN, mirrored)
+        windows = find_windows(_may_freeze(batch), MARGIN)
         if windows is None:
             return None
         view = look(batch, windows, slices=self.slices, turned=turned)
@@ -236,7 +238,7 @@ class GrainFront(Model):
         Sums over cells, divided by the items and by how many such cells an item has on average: each cell counts
         the same, however many are in the batch.
         """
-        decided = self.decide(batch, *self._reflections(batch))
+        decided = self.decide(batch, self._turned(batch))
         if decided is None:
             nothing = sum((parameter.sum() * 0 for parameter in self.parameters()), torch.zeros(()))
             return nothing, dict.fromkeys(("active_mse", "gate", "color", "grain", "brier"), nothing.detach())
@@ -261,12 +263,14 @@ class GrainFront(Model):
         terms["brier"] = total((chance - froze).square())
         return objective, {name: value.detach() for name, value in terms.items()}
 
-    def _reflections(self, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
-        """Which items to see with columns, and with slices, in reverse order: half of them each, in training only."""
-        if not (self.mirror and self.training and "seed" in batch):
-            return None, None
-        drawn = uniform(batch["seed"], 2) < 0.5
-        return drawn[:, 0], drawn[:, 1]
+    def _turned(self, batch: Batch) -> Tensor | None:
+        """Which items to see with slices in reverse order: half of them, in training only.
+
+        That is a mirror image that the scan does not change. Along the scan, the two sides of a pool differ.
+        """
+        if not (self.mirror and self.slices > 1 and self.training and "seed" in batch):
+            return None
+        return uniform(batch["seed"], 1)[:, 0] < 0.5
 
 
 def _may_freeze(batch: Batch) -> Tensor:

@@ -1,6 +1,5 @@
-"""Windows around cells: what is cut lies where it says, also beyond the border and in the mirror."""
+"""Windows around cells: what is cut lies where it says, also beyond the border."""
 
-import pytest
 import torch
 
 from lasernet.models.front_windows import find_windows
@@ -15,10 +14,9 @@ def marked(*cells: tuple[int, int, int]) -> torch.Tensor:
     return mask
 
 
-@pytest.mark.parametrize("mirrored", [None, torch.tensor([True, True, False])])
-def test_values_at_the_places_are_those_of_the_cells(mirrored: torch.Tensor | None) -> None:
+def test_values_at_the_places_are_those_of_the_cells() -> None:
     mask = marked((0, 0, 0), (0, 2, 3), (2, 8, 10), (2, 4, 9))
-    windows = find_windows(mask, 2, mirrored)
+    windows = find_windows(mask, 2)
     assert windows is not None
     assert windows.items.tolist() == [0, 2]
     assert windows.height % 2 == windows.width % 2 == 0
@@ -30,14 +28,12 @@ def test_values_at_the_places_are_those_of_the_cells(mirrored: torch.Tensor | No
     assert bool(windows.at(windows.cut(mask)).all())
 
 
-def test_a_mirrored_window_is_the_window_in_the_mirror_and_outside_is_nothing() -> None:
-    mask = marked((1, 1, 1), (1, 3, 5))
-    plain, mirrored = find_windows(mask, 3), find_windows(mask, 3, torch.tensor([False, True, False]))
-    assert plain is not None
-    assert mirrored is not None
-    assert torch.equal(mirrored.cut(IMAGES), plain.cut(IMAGES).flip(-1))
-    assert bool((plain.cut(IMAGES + 1)[:, :, :2] == 0).all())
-    assert bool((plain.cut(IMAGES + 1)[:, :, 2:, 2:] != 0).all())
+def test_outside_the_image_there_is_nothing() -> None:
+    windows = find_windows(marked((1, 1, 1), (1, 3, 5)), 3)
+    assert windows is not None
+    found = windows.cut(IMAGES + 1)
+    assert bool((found[:, :, :2] == 0).all())
+    assert torch.equal(found[0, :, 2:, 2:], IMAGES[1, :, : windows.height - 2, : windows.width - 2] + 1)
 
 
 def test_without_cells_there_are_no_windows() -> None:

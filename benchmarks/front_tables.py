@@ -1,0 +1,105 @@
+"""Tables of tracks held out, from results/held_out_tracks.json, and of the full-size track."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from laser_tables import load
+from numpy.typing import NDArray
+
+from lasernet.viz.report import markdown_table
+
+BAR = "calibrated-front-3d"
+SHOWN = ("persistence", "nearest-solid-3d", "calibrated-front", "calibrated-front-3d")
+REGION = "active"
+Row = Mapping[str, Any]
+
+
+def held_out_errors() -> str:
+    """Active MSE of every answer on every track that was held out, and how much less than the bar's."""
+    found = load("held_out_tracks")
+    answers = _answers(found)
+    bar = answers[BAR]
+    rows: list[dict[str, object]] = []
+    for name, tracks in answers.items():
+        row: dict[str, object] = {"answer": name}
+        row |= {track: f"{mse:.4f}" for track, (mse, _) in tracks.items()}
+        low, high = _interval(tracks, bar)
+        cuts = [1 - mse / bar[track][0] for track, (mse, _) in tracks.items()]
+        if name not in SHOWN:
+            row["less than the bar, mean of tracks"] = f"{100 * fmean(cuts):.0f} %"
+            row["least"] = f"{100 * min(cuts):.0f} %"
+            row["pooled"] = f"{100 * _cut(tracks, bar):.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
+        else:
+            row |= dict.fromkeys(("less than the bar, mean of tracks", "least", "pooled"), "")
+        rows.append(row)
+    return f"{markdown_table(rows, dict.fromkeys(rows[0], str))}\n\n{_origin(found)}"
+
+
+def held_out_gates() -> str:
+    """Calibration of the chances of freezing, pooled over the folds."""
+    found = load("held_out_tracks")
+    every: dict[str, list[Row]] = {}
+    for row in found["rows"]:
+        if "gate" not in row:
+            continue
+        every.setdefault(f"**{row['name']}**", []).append(row["gate"]["metrics"])
+        if row["name"] == "grain-front":
+            for label, gate in row["gate"]["baselines"].items():
+                every.setdefault(label, []).append(gate)
+    rows: list[dict[str, object]] = []
+    for name, folds in every.items():
+        cells = np.array([fold["cells"] for fold in folds], dtype=float)
+        row: dict[str, object] = {"answer": name, "cells": f"{int(cells.sum()):,}"}
+        for key, words in (("brier", "Brier"), ("brier_constant", "constant chance"), ("log_loss", "log loss")):
+            row[words] = f"{np.average([fold[key] for fold in folds], weights=cells):.4f}"
+        rows.append(row)
+    return f"{markdown_table(rows, dict.fromkeys(rows[0], str))}\n\n{_origin(found)}"
+
+
+def _answers(found: Row) -> dict[str, dict[str, tuple[float, float]]]:
+    """MSE and cells by track, by answer: baselines first, then models and their sharp answers."""
+    answers: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in SHOWN}
+    for row in found["rows"]:
+        for case, scores in row["cases"].items():
+            track, cells = case.split("/")[0], float(scores["cells"][REGION])
+            for name in SHOWN:
+                answers[name][track] = (scores["baselines"][name][REGION], cells)
+            answers.setdefault(f"**{row['name']}**", {})[track] = (scores["mse"][REGION], cells)
+        for case, scores in row.get("sharp", {}).get("cases", {}).items():
+            track = case.split("/")[0]
+            answers.setdefault(f"**{row['name']}, sharp**", {})[track] = (
+                scores["mse"][REGION], float(scores["cells"][REGION]),
+            )  # fmt: skip
+    return {name: dict(sorted(tracks.items())) for name, tracks in answers.items()}
+
+
+def _errors(tracks: Mapping[str, tuple[float, float]]) -> NDArray[np.float64]:
+    return np.array([mse * cells for mse, cells in tracks.values()])
+
+
+def _cut(tracks: Mapping[str, tuple[float, float]], bar: Mapping[str, tuple[float, float]]) -> float:
+    return float(1 - _errors(tracks).sum() / _errors(bar).sum())
+
+
+def _interval(
+    tracks: Mapping[str, tuple[float, float]], bar: Mapping[str, tuple[float, float]], resamples: int = 2000
+) -> Sequence[float]:
+    """2.5 % and 97.5 % points over tracks drawn with replacement."""
+    drawn = np.random.default_rng(0).integers(0, len(tracks), (resamples, len(tracks)))
+    own, other = _errors(tracks)[drawn].sum(axis=1), _errors(bar)[drawn].sum(axis=1)
+    return [float(value) for value in np.quantile(1 - own / other, (0.025, 0.975))]
+
+
+def _origin(found: Row) -> str:
+    folds = "; ".join(f"{' and '.join(fold['test'])} ({fold['hash'][:12]})" for fold in found["folds"])
+    return (
+        f"`{found['command']}`, commit {found['commit'][:10]}, seed 0; held out in turn: {folds}; "
+        f"intervals: 2000 resamples of 8 tracks; {found['threads']} thread, {found['machine']}."
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {function.__name__: function for function in (held_out_errors, held_out_gates)}

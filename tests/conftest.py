@@ -1,13 +1,16 @@
 """What tests share: one thread each, small tracks, a working directory of their own."""
 
+import fcntl
+import json
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -81,17 +84,20 @@ def _checks_in_forks() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def checked() -> Callable[[Callable[[], Checks]], Checks]:
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[[], Checks]], Checks]:
     """Runs the checks of a generator, or gives what they found before: they take seconds and find the same again."""
-    return cache(lambda check: check())
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own  # by the workers of xdist
 
+    def found(check: Callable[[], Checks]) -> Checks:
+        path = shared / f"{check.__module__}.{check.__qualname__}.json"
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                path.write_text(json.dumps(check()))
+        return cast("Checks", json.loads(path.read_text()))
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that ask for those checks go to one worker, so that they run once."""
-    for item in items:
-        if "checked" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("checks"))
+    return found
 
 
 @pytest.fixture

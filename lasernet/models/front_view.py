@@ -18,6 +18,7 @@ from lasernet.physics.solidification import per_item
 
 FARTHEST = 100.0  # cells; a distance to solid beyond is not told apart
 LARGEST = 2.0  # of an undercooling, in units of UNDERCOOLING
+FINE = 0.2  # in units of UNDERCOOLING, beyond which temperatures saturate on the finer scale
 SQUARES = (5, 9)  # cells; sides of the squares in which the interface's temperature is averaged
 LATEST = 2.5  # frames, after which no arrival is looked for
 LAWS = ((7.325e-6, 3.12), (4.92e-4, 1.69))  # m/s per Kᵇ, b: that of 316L, and IN625's between 40 and 120 K
@@ -122,6 +123,8 @@ def front_features(view: FrontView, *, interface: bool, history: bool, arrival: 
         torch.tanh(view.distance / 5),
         view.distance.log1p() / 2,
         mean_undercooling(view.now[:, [view.middle]], view.coming[:, [view.middle]]),
+        _fine(view.now[:, [view.middle]]),
+        _fine(view.coming),
     ]
     if interface:
         parts += _interface(view)
@@ -134,7 +137,7 @@ def front_features(view: FrontView, *, interface: bool, history: bool, arrival: 
 
 def feature_count(slices: int, *, interface: bool, history: bool, arrival: bool) -> int:
     """How many channels :func:`front_features` has."""
-    return 12 * slices + 4 + interface * (4 * len(SQUARES) + 1) + history * 2 + arrival * len(LAWS)
+    return 13 * slices + 5 + interface * (6 * len(SQUARES) + 1) + history * 2 + arrival * len(LAWS)
 
 
 def mean_undercooling(now: Tensor, coming: Tensor, *, power: float = 3.0, steps: int = 8) -> Tensor:
@@ -176,6 +179,11 @@ def _saturated(temperature: Tensor) -> Tensor:
     return temperature.clamp(-LARGEST, LARGEST)
 
 
+def _fine(temperature: Tensor) -> Tensor:
+    """Differences of a few kelvins, enlarged: the melt freezes within some ten kelvins of liquidus."""
+    return torch.tanh(temperature / FINE)
+
+
 def _interface(view: FrontView) -> list[Tensor]:
     """For each square: the solid edge's temperature now, the coming one about it and about the liquid edge's; …"""
     coming = view.coming[:, [view.middle]]
@@ -188,6 +196,8 @@ def _interface(view: FrontView) -> list[Tensor]:
             _saturated(below),
             _saturated(coming - below).where(found, 0),
             _saturated(coming - above).where(found_above, 0),
+            _fine(coming - below).where(found, 0),
+            _fine(coming - above).where(found_above, 0),
             found.float(),
         ]
     share = view.solid.float().mean(dim=1, keepdim=True)

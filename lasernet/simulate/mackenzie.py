@@ -81,10 +81,10 @@ def mackenzie() -> Mackenzie:
     """Mean 40.74°, standard deviation 11.31°, median 42.34°, largest 62.80°; 0.68 % below 10°, 2.28 % below 15°."""
     grid, below = _integrated()
     middle, share = (grid[1:] + grid[:-1]) / 2, np.diff(below)
-    mean = float(middle @ share)
+    mean = float((middle * share).sum())  # no @: BLAS rounds by its number of threads
     return Mackenzie(
         mean=mean,
-        deviation=float(np.sqrt((middle - mean) ** 2 @ share)),
+        deviation=float(np.sqrt(((middle - mean) ** 2 * share).sum())),
         median=float(np.interp(0.5, below, grid)),
         largest=LARGEST,
         below_10=_below_45(10),

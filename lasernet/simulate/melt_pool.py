@@ -23,6 +23,7 @@ NODES = 2.0  # per unit of the measure in ``AnalyticHeat._panels``: one standard
 SPARE_NODES = 3  # of every panel, however short it is
 NEGLIGIBLE = 1e-6  # K; a node that adds less everywhere is left out
 BLOCK = 4  # cells along each axis that share one bound of the temperature
+FAINT = 1e-18  # of factors; the product of two fainter ones could be a denormal number
 ROUNDING = 1e-5  # relative; above that of a sum of floats in 32 bits
 
 
@@ -108,8 +109,9 @@ class AnalyticHeat:
     def field(self, time: float, region: Region) -> NDArray[np.float32]:
         """Temperature in K in that part of the grid at a time in s, (X, Y, Z) of the region."""
         x, y, z = (axis[part] for axis, part in zip((self.x, self.y, self.z), region, strict=True))
-        rise = self._sum(time, (x, x), (y, y), (z, z))
-        return np.asarray(np.minimum(rise + np.float32(self.preheat), np.float32(self.limit)))
+        values = self._sum(time, (x, x), (y, y), (z, z))
+        values += np.float32(self.preheat)
+        return np.minimum(values, np.float32(self.limit), out=values)
 
     def hot_region(self, time: float, threshold: float) -> Region | None:
         """A box that contains every cell hotter than a threshold in K; None without any.
@@ -172,6 +174,8 @@ class AnalyticHeat:
         self, time: float, x: tuple[Floats, Floats], y: tuple[Floats, Floats], z: tuple[Floats, Floats]
     ) -> NDArray[np.float32]:
         """Rise, K: for each node the largest within intervals (low, high) of the axes, summed; exact if low = high."""
+        from lasernet.simulate.products import ordered_product  # imports numba, which takes a second
+
         age, energy = self.nodes(time)
         at_x, at_y = self.path.position(time - age)
         in_plane, in_depth = (start + 2 * self.diffusivity * age for start in self.variance)
@@ -183,8 +187,9 @@ class AnalyticHeat:
             return np.zeros((len(x[0]), len(y[0]), len(z[0])), dtype=np.float32)
         kept = peak * along.max(axis=0) * across.max(axis=0) * down.max(axis=0) > NEGLIGIBLE / max(1, len(age))
         first = _float32(along[:, kept] * peak[kept])
-        second = _float32(across[:, None, kept] * down[None, :, kept])
-        rise = first @ second.reshape(-1, second.shape[-1]).T
+        across, down = np.ascontiguousarray(across.T[kept]), np.ascontiguousarray(down.T[kept])
+        second = _float32(across[:, :, None] * down[:, None, :])
+        rise = ordered_product(first, second.reshape(len(second), across.shape[1] * down.shape[1]))
         return rise.reshape(len(x[0]), len(y[0]), len(z[0]))
 
     def _images(self, y: Floats, variance: Floats) -> list[Floats]:
@@ -238,5 +243,5 @@ def _bell(low: Floats, high: Floats, center: Floats, variance: Floats) -> Floats
 
 
 def _float32(values: Floats) -> NDArray[np.float32]:
-    """In 32 bits; what is too small to matter becomes 0, as arithmetic with denormal numbers is slow."""
-    return np.where(values > 1e-30, values, 0.0).astype(np.float32)
+    """In 32 bits; what is too small to matter becomes 0, as denormal numbers are slow, also as products of two."""
+    return np.where(values > FAINT, values, 0.0).astype(np.float32)

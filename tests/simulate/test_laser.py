@@ -1,5 +1,9 @@
 """Laser tracks: what is drawn for a case, and what its frames must hold."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -8,6 +12,16 @@ from lasernet.simulate.laser import LaserTracks, flickering
 from lasernet.simulate.scan_path import Path
 
 SMALL = {"cells": (30, 12, 8), "spacing": 8e-6, "frames": 6}
+HASHED = """
+import hashlib
+from lasernet.simulate.laser import LaserTracks
+
+tracks = LaserTracks(cells=(120, 40, 24), spacing=4e-6, frames=3, power=(60.0,), power_noise=0.1)
+frames, growth = tracks.simulate(tracks.draw(0, seed=0))
+for frame in frames:
+    print(hashlib.sha256(frame.temperature.tobytes() + frame.grain_id.tobytes()).hexdigest())
+print(hashlib.sha256(growth.orientations.tobytes()).hexdigest())
+"""
 
 
 def test_a_case_depends_on_its_seed_and_number_alone() -> None:
@@ -16,6 +30,18 @@ def test_a_case_depends_on_its_seed_and_number_alone() -> None:
     assert (one.power, one.seed) == (same.power, same.seed)
     assert one.power != other.power
     assert one.seed != other.seed
+
+
+def test_a_case_has_the_same_bits_on_one_thread_and_on_two() -> None:
+    found = []
+    for threads in ("1", "2"):
+        limits = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)
+        done = subprocess.run(
+            [sys.executable, "-c", HASHED], env={**os.environ, **limits}, capture_output=True, text=True, check=True
+        )
+        found.append(done.stdout.split())
+    assert len(found[0]) == 4
+    assert found[0] == found[1]
 
 
 def test_every_case_lies_within_the_ranges() -> None:

@@ -199,3 +199,8 @@ def test_nothing_is_hot_before_the_start_or_above_boiling() -> None:
 def test_impossible_options_are_refused(options: dict, says: str) -> None:
     with pytest.raises(OptionError, match=says):
         analytic(**options)
+
+
+def test_where_the_beam_does_not_reach_yet_the_metal_is_preheated() -> None:
+    far = (slice(50, 60), slice(0, 31), slice(0, 15))
+    np.testing.assert_array_equal(analytic(preheat=400.0).field(1e-7, far), np.full((10, 31, 15), 400, np.float32))

@@ -23,7 +23,7 @@ def nothing(batch: dict[str, torch.Tensor]) -> torch.Tensor:
 
 
 def running(answer: Any) -> Any:
-    return SimpleNamespace(predict=answer)
+    return SimpleNamespace(predict=answer, model=SimpleNamespace(chance=None), chance=None)
 
 
 @pytest.fixture(scope="module", params=["xz", "xy", "yz"])

@@ -21,6 +21,8 @@ FIELDS = {"microstructure": "ipf", "temperature": "temperature"}
 class Last:
     """Persistence, which remembers what it was shown."""
 
+    chance = None  # of freezing
+
     def __init__(self, field: str, inputs: tuple[str, ...] = (), change: float = 0.0) -> None:
         self.field, self.inputs, self.change, self.seen = field, inputs, change, []
 

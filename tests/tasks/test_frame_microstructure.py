@@ -46,6 +46,16 @@ def test_the_truth_is_perfect_and_nothing_is_worthless(data: FrameData) -> None:
     assert "unknown" in best["orientations"]["reason"]
 
 
+def test_sharpness_stands_beside_the_baselines(data: FrameData) -> None:
+    found = judge("ipf", running(oracle), {"nothing": running(nothing)}, data, "test").report()["sharpness"]
+    for region in ("all", "active"):
+        best, flat = found["metrics"][region], found["baselines"]["nothing"][region]
+        assert (best["gradient_ratio"], best["band_ratio"]) == (1, 1)
+        assert best["coherence"] == pytest.approx(1)
+        assert (flat["gradient_ratio"], flat["band_ratio"], flat["coherence"]) == (0, 0, None)
+        assert best["pairs"] == flat["pairs"] > 0
+
+
 def test_the_palette_is_that_of_the_whole_volume_of_the_last_known_frame(data: FrameData) -> None:
     split = data.split("test")
     context = GrainContext(split)

@@ -209,7 +209,7 @@ def compare(results: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]) -> l
                     "newly_solid": fmean(one["metrics"]["newly_solid"]["mse"] for one in seeds),
                     "ssim": fmean(one["metrics"]["active"]["ssim"] for one in seeds),
                     "boundary_f1": fmean(one["grains"]["metrics"]["active"]["f1_1"] for one in seeds),
-                    "gradient_energy": fmean(one["sharpness"]["metrics"]["active"]["gradient_energy"] for one in seeds),
+                    "gradient_ratio": fmean(one["sharpness"]["metrics"]["active"]["gradient_ratio"] for one in seeds),
                     "coherence": fmean(one["sharpness"]["metrics"]["active"]["coherence"] for one in seeds),
                 }
             )  # fmt: skip

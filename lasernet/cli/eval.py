@@ -161,6 +161,7 @@ def _print_all(console: Any, results: list[dict[str, Any]]) -> None:
         for split, part in parts.items():
             _print_part(console, one, split, part)
             _print_pools(console, one, part)
+            _print_sharpness(console, one, part)
         _print_rollout(console, one)
         if after := _after(one):
             console.print(f"answers of {one['model']}: {after}; of the baselines: plain", soft_wrap=True)
@@ -246,6 +247,18 @@ def _print_pools(console: Any, one: dict[str, Any], part: dict[str, Any]) -> Non
         table.add_row(label, *(_number(values[size]["mae"], ".3g") for size in sizes))
     table.add_section()
     table.add_row("true size", *(_number(pools["metrics"][size]["truth"], ".1f") for size in sizes))
+    console.print(table)
+
+
+def _print_sharpness(console: Any, one: dict[str, Any], part: dict[str, Any]) -> None:
+    """How blurred the answers are where cells may freeze, where the task says so."""
+    sharpness = part.get("sharpness")
+    if not sharpness:
+        return
+    columns = {"gradients": "gradient_ratio", "coherence": "coherence", "fine waves": "band_ratio"}
+    table = _regions_table("sharpness in active cells; the truth has 1, 1, 1", list(columns))
+    for label, values in {one["model"]: sharpness["metrics"], **sharpness["baselines"]}.items():
+        table.add_row(label, *(_number(values["active"][key], ".3f") for key in columns.values()))
     console.print(table)
 
 

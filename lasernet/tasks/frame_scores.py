@@ -16,6 +16,7 @@ from lasernet.data.sequences import FrameSplit
 from lasernet.metrics.gate import GateScores
 from lasernet.metrics.melt_pool import MeltPoolScores
 from lasernet.metrics.regions import RegionScores, Scores
+from lasernet.metrics.sharpness import SharpnessScores
 from lasernet.metrics.skill import resampling_blocks, skill
 from lasernet.tasks.frame_microstructure import GrainJudge
 from lasernet.tasks.frame_volumes import stack_slices
@@ -24,7 +25,7 @@ Band = tuple[float, float]
 
 
 class Answers:
-    """What is measured of one answerer on items of a split: errors by region; of temperatures, the melt pool.
+    """What is measured of one answerer on items of a split: errors by region; sharpness of colors; melt pools.
 
     Args:
         field: ``ipf`` or ``temperature``.
@@ -38,12 +39,15 @@ class Answers:
         self.gate = gate
         self.scores, self.grains = RegionScores(field), grains
         self.pools = MeltPoolScores() if field == "temperature" else None
+        self.sharpness = SharpnessScores() if field == "ipf" else None
         self._split = split
         self._slices: dict[tuple[int, int], dict[int, NDArray[np.float32]]] = {}
 
     def update(self, answer: Tensor, batch: Batch) -> None:
         """Take in answers (B, C, H, W) to a batch of the split."""
         self.scores.update(answer, batch)
+        if self.sharpness is not None:
+            self.sharpness.update(answer, batch)
         if self.grains is not None:
             self.grains.update(answer, batch)
         if self.pools is None:
@@ -106,6 +110,11 @@ class FrameScores:
         if self.answers.pools is not None:
             pools = {label: one.pools.compute() for label, one in self.baselines.items() if one.pools is not None}
             found["melt_pool"] = {"metrics": self.answers.pools.compute(), "baselines": pools}
+        if self.answers.sharpness is not None:
+            others = {
+                label: one.sharpness.compute() for label, one in self.baselines.items() if one.sharpness is not None
+            }
+            found["sharpness"] = {"metrics": self.answers.sharpness.compute(), "baselines": others}
         if self.answers.grains is not None:
             grains = {label: one.grains.compute() for label, one in self.baselines.items() if one.grains is not None}
             found["grains"] = {"metrics": self.answers.grains.compute(), "baselines": grains}

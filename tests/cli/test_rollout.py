@@ -60,6 +60,7 @@ def test_a_table_shows_errors_by_horizon_and_says_what_was_given(
     assert "MSE by frames ahead, active, 2 starts" in out
     assert says in out
     assert ("melt pool" in out) == (run == "T")
+    assert ("sharpness in active cells" in out) == (run != "T")
 
 
 def test_json_csv_and_gates_hold_every_step(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,8 +22,8 @@ def visualize(
             "--what",
             metavar="NAMES",
             help="Figures, with commas between, or 'all'. Of frames: losses, predictions, error, gradients, front, "
-            "histograms, activations, reliability, rollout. Of drawn sets: losses, samples, statistics, conditioning, "
-            "nearest, tracking, training. [the first ones]",
+            "histograms, activations, reliability, rollout; of several runs together: losses, comparison. Of drawn "
+            "sets: losses, samples, statistics, conditioning, nearest, tracking, training. [the first ones]",
         ),
     ] = "",
     data: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lasernet.engine.loaded import LoadedRun, data_files, load_run, open_data
 from lasernet.errors import OptionError, RunError
@@ -65,9 +66,18 @@ def visualize(
             flag = "sharp" if sharp else "unsharp"
             raise OptionError(f"--{flag} has no effect on --what losses; leave it out, or name figures of predictions")
         return written
-    for run in opened:
-        loaded = load_run(run.path, checkpoint=checkpoint)
-        loaded = loaded.asked_for(sharp=sharp, unsharp=unsharp, unsharp_radius=unsharp_radius)
+    loaded_runs = [
+        load_run(run.path, checkpoint=checkpoint).asked_for(sharp=sharp, unsharp=unsharp, unsharp_radius=unsharp_radius)
+        for run in opened
+    ]
+    together = [name for name in names if name in loaded_runs[0].task.comparisons]
+    if together and form == "png":
+        where = {"item": item, "position": position, "timestep": timestep, "n": n}
+        written += _compare(loaded_runs, together, data=data, split=split, **where)
+        names = [name for name in names if name not in together]
+        if not names:
+            return written
+    for run, loaded in zip(opened, loaded_runs, strict=True):
         folder = run.figures / loaded.mark
         folder.mkdir(exist_ok=True)
         files = [Path(data)] if isinstance(data, (str, Path)) else [Path(file) for file in data]
@@ -89,6 +99,36 @@ def visualize(
     return written
 
 
+def _compare(
+    runs: Sequence[LoadedRun],
+    names: Sequence[str],
+    *,
+    data: Path | str | Sequence[Path | str],
+    split: str,
+    **where: Any,
+) -> list[Path]:
+    """Figures of all runs together, of the first run's data, into its folder.
+
+    Raises:
+        OptionError: if the runs answer different tasks or see different data.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        same = run.run.config["data"]["options"] == first.run.config["data"]["options"]
+        if run.task.name != first.task.name or not same:
+            raise OptionError(
+                f"--what {names[0]}: {run.run.path} has another task or other data options than {first.run.path}; "
+                "expected the same of all runs"
+            )
+    files = [Path(data)] if isinstance(data, (str, Path)) else [Path(file) for file in data]
+    source = open_data(first.task, files or data_files(first.run), first.run.config["data"]["options"], ())
+    chosen = source.split(split)
+    rows = first.task.choose(chosen, **where)
+    folder = first.run.figures / first.mark
+    folder.mkdir(exist_ok=True)
+    return [path for name in names for path in first.task.comparisons[name](runs, chosen, rows, folder)]
+
+
 def _names(loaded: LoadedRun, names: Sequence[str]) -> list[str]:
     figures = loaded.task.figures
     if "all" in names:
@@ -102,5 +142,6 @@ def _names(loaded: LoadedRun, names: Sequence[str]) -> list[str]:
         return [name for name in figures if name not in unavailable]
     for name in names:
         if name not in figures:
-            raise OptionError(f"--what {name}: no such figure; {suggestion(name, ['losses', *figures, 'all'])}")
+            known = ["losses", *figures, *loaded.task.comparisons, "all"]
+            raise OptionError(f"--what {name}: no such figure; {suggestion(name, known)}")
     return list(names)

@@ -242,8 +242,7 @@ class GrainFront(Model):
         if decided is None:
             nothing = sum((parameter.sum() * 0 for parameter in self.parameters()), torch.zeros(()))
             return nothing, dict.fromkeys(("active_mse", "gate", "color", "grain", "brier"), nothing.detach())
-        where = decided.windows.cells
-        item, row, column = where
+        item, row, column = decided.windows.cells
         target = batch["target"][item, :, row, column]
         counts = batch["mask"][item, 0, row, column].to(target.dtype)
         froze = (~batch["target_molten"][item, 0, row, column]).to(target.dtype)

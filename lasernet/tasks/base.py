@@ -108,6 +108,7 @@ class Task:
         judge: (run, its fitted baselines by label, data, split, **options of ``eval``) → the answers, scored.
         baselines: what every answer is compared with.
         figures: name of a figure → function that draws it: (run, split, rows, folder) → files.
+        comparisons: name of a figure of several runs → function that draws it: (runs, split, rows, folder) → files.
         shown: the figures that are drawn where none are named; ``losses`` are those of every model.
         volumes: ending of a file → function that writes it (see tasks/frame_volumes.py).
         choose: (split, item=, position=, timestep=, n=) → the rows of a split to draw.
@@ -125,6 +126,7 @@ class Task:
     choose: Callable[..., list[int]]
     sample: Callable[..., Path]
     baselines: tuple[Baseline, ...] = ()
+    comparisons: Mapping[str, Callable[..., list[Path]]] = field(default_factory=dict)
     post_processing: Callable[..., PostProcessing] | None = None
 
 

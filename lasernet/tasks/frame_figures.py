@@ -230,6 +230,40 @@ def activations(run: Answering, split: FrameSplit, rows: Sequence[int], folder: 
     return written
 
 
+COMPARED = ("persistence", "nearest-solid")  # baselines beside the runs
+
+
+def comparison(runs: Sequence[Answering], split: FrameSplit, rows: Sequence[int], folder: Path) -> list[Path]:
+    """Truth, two baselines and the answers of all runs around the front of the same slice and frame.
+
+    Args:
+        split: of the first run's data.
+    """
+    from lasernet.viz.comparison import comparison_figure
+
+    baselines = {name: model for name, model in runs[0].baselines().items() if name in COMPARED}
+    inputs = [name for model in (*baselines.values(), *(run.model for run in runs)) for name in model.inputs]
+    split = with_inputs(split, inputs)
+    names = distinct([f"{run.run.model_name}{', ' + run.mark if run.mark else ''}" for run in runs])
+    written = []
+    for row in rows:
+        one, batch = scene(runs[0], split, row), split.fetch([row])
+        with torch.no_grad():
+            panels = {"truth": one.truth}
+            panels |= {name: model.predict(batch)[0].numpy() for name, model in baselines.items()}
+            panels |= {name: run.predict(batch)[0].float().numpy() for name, run in zip(names, runs, strict=True)}
+        path = folder / f"comparison-{one.stem}.png"
+        title = one.title.removesuffix(f", {runs[0].mark}") if runs[0].mark else one.title
+        active = one.regions["active"]
+        written.append(comparison_figure(panels, path, plane=one.plane, active=active, valid=one.valid, title=title))
+    return written
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names with a number behind those that occur more than once."""
+    return [name if names.count(name) == 1 else f"{name} {names[: i + 1].count(name)}" for i, name in enumerate(names)]
+
+
 def reliability(run: Answering, split: FrameSplit, rows: Sequence[int], folder: Path) -> list[Path]:
     """How often cells froze over the chance that was given, of the run and of baselines, over the whole split.
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from lasernet.data.sequences import FrameData
 from lasernet.tasks.base import Baseline, Task
-from lasernet.tasks.frame_figures import FIGURES, SHOWN
+from lasernet.tasks.frame_figures import FIGURES, SHOWN, comparison
 from lasernet.tasks.frame_samples import sample
 from lasernet.tasks.frame_volumes import VOLUMES
 from lasernet.tasks.frames import choose, default_track, judge
@@ -28,6 +28,7 @@ TASK = Task(
         Baseline("calibrated-front-3d", "calibrated-front", {"dimensions": "3"}),
     ),
     figures={**FIGURES, "rollout": rollout},
+    comparisons={"comparison": comparison},
     shown=SHOWN,
     volumes=VOLUMES,
     choose=choose,

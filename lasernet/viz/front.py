@@ -28,6 +28,7 @@ from lasernet.viz.panels import (
     place,
     prepare,
     upper_limit,
+    window_around,
     write_title,
 )
 from lasernet.viz.style import ERROR_MAP, PAGE, TEMPERATURE_MAP, new_figure, save, styled
@@ -77,7 +78,7 @@ def front_figure(
     known = np.ones(shape, dtype=bool) if valid is None else valid.astype(bool)
     inside = active.astype(bool) & known
     fresh = newly_solid.astype(bool) & known
-    rows, columns = _window(inside, plane)
+    rows, columns = window_around(inside, plane)
     part, inner = plane.window(rows, columns), (rows.stop - rows.start, columns.stop - columns.start)
     squares = np.square(prediction - truth).mean(axis=0)
 
@@ -141,25 +142,3 @@ def front_figure(
         legend(figure, samples, left=left, top=top + high + 0.4, columns=6)
     write_title(figure, name)
     return save(figure, path)
-
-
-def _window(region: np.ndarray, plane: Plane, *, margin: int = 3, flattest: float = 6.0) -> tuple[slice, slice]:
-    """Rows and columns around a region; the whole slice if the region is empty."""
-    if not region.any():
-        return slice(0, region.shape[0]), slice(0, region.shape[1])
-    spans = []
-    for axis in (0, 1):
-        touched = np.flatnonzero(region.any(axis=1 - axis))
-        spans.append([max(0, int(touched[0]) - margin), min(region.shape[axis], int(touched[-1]) + 1 + margin)])
-    sizes = [(high - low) * step for (low, high), step in zip(spans, plane.spacing, strict=True)]
-    for axis in (0, 1):
-        fewest = round(sizes[1 - axis] / flattest / plane.spacing[axis])
-        spans[axis] = _widen(*spans[axis], at_least=fewest, length=region.shape[axis])
-    return slice(*spans[0]), slice(*spans[1])
-
-
-def _widen(low: int, high: int, *, at_least: int, length: int) -> list[int]:
-    missing = max(0, min(at_least, length) - (high - low))
-    low = max(0, low - missing // 2)
-    high = min(length, max(high, low + min(at_least, length)))
-    return [max(0, min(low, high - min(at_least, length))), high]

@@ -333,3 +333,25 @@ def upper_limit(*values: np.ndarray, valid: np.ndarray | None = None, least: flo
         high = max(high, float(shown.max(initial=0.0)))
     unit = 10.0 ** (np.floor(np.log10(high)) - 1)
     return float(np.ceil(high / unit - 1e-9) * unit)
+
+
+def window_around(region: np.ndarray, plane: Plane, *, margin: int = 3, flattest: float = 6.0) -> tuple[slice, slice]:
+    """Rows and columns around a region; the whole slice if the region is empty."""
+    if not region.any():
+        return slice(0, region.shape[0]), slice(0, region.shape[1])
+    spans = []
+    for axis in (0, 1):
+        touched = np.flatnonzero(region.any(axis=1 - axis))
+        spans.append([max(0, int(touched[0]) - margin), min(region.shape[axis], int(touched[-1]) + 1 + margin)])
+    sizes = [(high - low) * step for (low, high), step in zip(spans, plane.spacing, strict=True)]
+    for axis in (0, 1):
+        fewest = round(sizes[1 - axis] / flattest / plane.spacing[axis])
+        spans[axis] = _widen(*spans[axis], at_least=fewest, length=region.shape[axis])
+    return slice(*spans[0]), slice(*spans[1])
+
+
+def _widen(low: int, high: int, *, at_least: int, length: int) -> list[int]:
+    missing = max(0, min(at_least, length) - (high - low))
+    low = max(0, low - missing // 2)
+    high = min(length, max(high, low + min(at_least, length)))
+    return [max(0, min(low, high - min(at_least, length))), high]

@@ -10,6 +10,7 @@ from lasernet import evaluate, load_run, sample, train
 from lasernet.data.layout import open_file
 from lasernet.engine.visualize import visualize
 from lasernet.errors import OptionError
+from lasernet.tasks.frame_figures import distinct
 
 CUT = {"split_ratio": "4,2,2", "seq_length": 2}
 
@@ -87,3 +88,17 @@ def test_chances_are_judged_beside_those_of_the_calibrated_front_and_drawn(run: 
     (drawn,) = visualize([run], what=["reliability"])
     with Image.open(drawn) as image:
         assert image.width > image.height > 300
+
+
+def test_runs_are_drawn_side_by_side_on_the_first_runs_data(run: Path, track: Path, tmp_path: Path) -> None:
+    train("calibrated-front", data=track, out=tmp_path / "other", **CUT)
+    (drawn,) = visualize([run, tmp_path / "other", run], what=["comparison"])
+    assert drawn.parent == run / "figures"
+    assert drawn.stem.startswith("comparison-")
+    train("calibrated-front", data=track, out=tmp_path / "short", split_ratio="4,2,2", seq_length=1)
+    with pytest.raises(OptionError, match="other data options"):
+        visualize([run, tmp_path / "short"], what=["comparison"])
+
+
+def test_names_that_occur_twice_are_numbered() -> None:
+    assert distinct(["a", "b", "a"]) == ["a 1", "b", "a 2"]

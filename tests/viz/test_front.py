@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from lasernet.errors import OptionError
-from lasernet.viz.front import _window, front_figure
-from lasernet.viz.panels import Plane
+from lasernet.viz.front import front_figure
+from lasernet.viz.panels import Plane, window_around
 
 
 def draw(melt: SimpleNamespace, path: Path, **changes: object) -> Path:
@@ -52,7 +52,7 @@ def test_window_holds_the_region_and_stays_in_the_slice() -> None:
     for row, column in ((0, 0), (46, 464), (23, 200)):
         region = np.zeros((47, 465), dtype=bool)
         region[row, max(0, column - 60) : column + 1] = True
-        rows, columns = _window(region, plane)
+        rows, columns = window_around(region, plane)
         assert region[rows, columns].sum() == region.sum()
         assert rows.start >= 0 <= columns.start
         assert rows.stop <= 47

@@ -32,11 +32,11 @@ def stack_slices(images: NDArray[Any], plane: str) -> NDArray[Any]:
 def copied_ids(run: Answering, split: FrameSplit, rows: Sequence[int]) -> NDArray[np.int32] | None:
     """Grain ids of sharp answers, (N, rows, columns), 0 where molten; None where they cannot be known.
 
-    They can if the model says which cell each cell is a copy of, and the file has ids.
+    They can if the model says which cell each cell is a copy of, nothing was done to its colors, and the file has ids.
     """
     tracks = {int(case): split.data.tracks[case] for case in np.unique(split.items["case"][list(rows)])}
     known = all("grain_id" in track.case.fields for track in tracks.values())
-    if not (known and run.asked.get("sharp") and run.model.sources is not None):
+    if not (known and run.asked == {"sharp": True} and run.model.sources is not None):
         return None
     found = []
     for start in range(0, len(rows), BATCH):

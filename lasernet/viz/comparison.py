@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lasernet.viz.frames import DIRECTIONS
+from lasernet.viz.front import ACTIVE_EDGE
 from lasernet.viz.panels import (
     Plane,
     headroom,
@@ -20,9 +22,6 @@ from lasernet.viz.panels import (
     write_title,
 )
 from lasernet.viz.style import save, styled
-
-DIRECTIONS = "XYZ"
-ACTIVE_EDGE = "#56F0FF"
 
 
 @styled

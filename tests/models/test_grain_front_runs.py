@@ -56,8 +56,9 @@ def test_sharp_samples_have_grain_ids_that_go_with_their_colors(run: Path, track
             assert [color_of[int(one)] for one in ids] == [colors[:, at].tobytes() for at in range(len(ids))]
             froze += int((ids > 0).sum())
         assert froze
-    with open_file(sample(run, n=12)) as file:
-        assert "grain_id" not in next(iter(file.cases.values())).fields
+    for options in ({}, {"sharp": True, "unsharp": 0.5}):  # then the colors are no longer those of grains
+        with open_file(sample(run, n=12, **options)) as file:
+            assert "grain_id" not in next(iter(file.cases.values())).fields
 
 
 def _colors(volume: object) -> np.ndarray:

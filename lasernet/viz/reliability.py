@@ -37,7 +37,7 @@ def reliability_diagram(tables: Mapping[str, Table], path: Path | str, *, title:
         axes.set_title(name, loc="left")
         axes.set_xlabel("chance of freezing")
         axes.spines[["top", "right"]].set_visible(False)
-    diagram.legend(loc="upper left", borderaxespad=0.3)
+    diagram.legend(loc="lower right", borderaxespad=0.6, fontsize=6)
     if title:
         figure.text(left / PAGE, 1 - 0.14 / height, title, va="center", ha="left", fontsize=8.5)
     return save(figure, path)

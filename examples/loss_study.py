@@ -10,7 +10,7 @@ Generates tracks, then trains in three stages, and stops with tables:
 The primary metric, named before anything was trained: MSE of the active cells. Test tracks are whole tracks, and are
 seen in the third stage only. Losses are compared with mse track by track: an exact sign-flip test of the mean
 difference over the tracks (seeds averaged), with Holm's correction over the losses of one network. Everything finished
-is kept: a study that was stopped goes on when the command is given again.
+is kept: a study that was stopped goes on when the command is given again, and counts the minutes of all its sittings.
 """
 
 from __future__ import annotations
@@ -22,21 +22,23 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from lasernet import evaluate
+from lasernet.atomic import write_bytes
 from lasernet.metrics.paired import holm, sign_flip
+from lasernet.run import VAL_RESULTS, Run
 
 TRACKS = (
-    "--cases 22 --cells 72,24,20 --spacing 4e-6 --frames 18 --power 35:60 --speed 0.5:1.2 "
+    "--cases 16 --cells 72,24,20 --spacing 4e-6 --frames 18 --power 35:60 --speed 0.5:1.2 "
     "--grain-size 14e-6:30e-6 --seed 7"
 )
-SPLIT = ("--split-by", "case", "--split-ratio", "10,4,8", "--plane", "xz")
+SPLIT = ("--split-by", "case", "--split-ratio", "5,3,8", "--plane", "xz")
 PLAIN = (
     "mse",
     "mae",
@@ -80,7 +82,10 @@ class Trial:
 
     def words(self, data: Path) -> list[str]:
         """The words of ``lasernet train``."""
-        options = {"--loss": self.loss, "--lr": self.rate, "--epochs": self.epochs, "--seed": self.seed, "--threads": 1}
+        options = {
+            "--loss": self.loss, "--lr": self.rate, "--epochs": self.epochs, "--seed": self.seed, "--threads": 1,
+            "--batch-size": 8, "--judge-on": "val",
+        }  # fmt: skip
         shared = [str(word) for pair in options.items() for word in pair]
         return ["train", self.model, "--data", str(data), *SPLIT, *shared]
 
@@ -106,28 +111,36 @@ class Study:
 
     def finished(self, trial: Trial) -> bool:
         """Whether a run has ended."""
-        return (self.folder / trial.name / "test_results.json").is_file()
+        return Run(self.folder / trial.name).finished if (self.folder / trial.name).is_dir() else False
 
     def _train(self, trial: Trial) -> None:
         _lasernet([*trial.words(self.data), "--out", str(self.folder / trial.name), "--resume", "auto"])
         print(trial.name, flush=True)
 
-    def judged(self, trial: Trial, split: str) -> dict[str, Any]:
-        """The result of ``eval`` on a split, kept beside the run."""
-        kept = self.folder / trial.name / f"{split}.json"
+    def tested(self, trial: Trial, *, baselines: bool = False) -> dict[str, Any]:
+        """The result of ``eval`` on the test tracks, kept beside the run."""
+        kept = self.folder / trial.name / f"tested{'-with-baselines' if baselines else ''}.json"
         if not kept.is_file():
-            kept.write_text(json.dumps(evaluate(self.folder / trial.name, split=split)))
+            words = ["eval", str(kept.parent), *([] if baselines else ["--no-baselines"])]
+            write_bytes(kept, _lasernet(words).encode())
         found: dict[str, Any] = json.loads(kept.read_text())
         return found
 
     def validation(self, trial: Trial) -> float:
-        """Active MSE on validation tracks."""
-        return float(self.judged(trial, "val")["metrics"]["active"]["mse"])
+        """Active MSE on validation tracks, as training's end measured it."""
+        found = json.loads((self.folder / trial.name / VAL_RESULTS).read_text())
+        return float(found["metrics"]["active"]["mse"])
+
+    def late_gain(self, trial: Trial) -> float:
+        """By which share the loss on validation tracks sank in the last quarter of a run's epochs."""
+        losses = [row["val_loss"] for row in Run(self.folder / trial.name).metrics()]
+        return float(1 - min(losses) / min(losses[: -max(1, len(losses) // 4)]))
 
 
-def _lasernet(words: Sequence[str]) -> None:
+def _lasernet(words: Sequence[str]) -> str:
     alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-m", "lasernet", *words], check=True, stdout=subprocess.DEVNULL, env=alone)
+    command = [sys.executable, "-m", "lasernet", *words]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=alone).stdout
 
 
 def expression(loss: str, factor: float = 1.0) -> str:
@@ -172,8 +185,14 @@ def final(study: Study, tuned: Mapping[str, Trial]) -> dict[tuple[str, str], lis
         for model, epochs in EPOCHS.items()
         for loss, trial in tuned.items()
     }
-    study.train(sorted(itertools.chain.from_iterable(trials.values()), key=lambda trial: trial.model, reverse=True))
-    return {key: [study.judged(trial, "test") for trial in runs] for key, runs in trials.items()}
+    every = sorted(itertools.chain.from_iterable(trials.values()), key=lambda trial: trial.model, reverse=True)
+    study.train(every)
+    with ThreadPoolExecutor(study.jobs) as pool:
+        list(pool.map(study.tested, every))
+    return {
+        key: [{**study.tested(trial), "late_gain": study.late_gain(trial)} for trial in runs]
+        for key, runs in trials.items()
+    }
 
 
 def track_errors(results: Sequence[Mapping[str, Any]]) -> list[float]:
@@ -210,6 +229,7 @@ def compare(results: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]) -> l
                     "ssim": fmean(one["metrics"]["active"]["ssim"] for one in seeds),
                     "boundary_f1": fmean(one["grains"]["metrics"]["active"]["f1_1"] for one in seeds),
                     "gradient_ratio": fmean(one["sharpness"]["metrics"]["active"]["gradient_ratio"] for one in seeds),
+                    "late_gain": fmean(one["late_gain"] for one in seeds),
                     "coherence": fmean(one["sharpness"]["metrics"]["active"]["coherence"] for one in seeds),
                 }
             )  # fmt: skip
@@ -222,31 +242,52 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("loss-study"))
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
     given = parser.parse_args()
-    started = time.monotonic()
     study = Study(given.out, given.jobs)
-    study.prepare()
-    screening = screen(study)
-    chosen = ["mse", *[loss for loss, _ in screening if loss != "mse"][:BEST]]
-    tuned = tune(study, chosen)
-    results = final(study, {loss: trials[0][0] for loss, trials in tuned.items()})
-    test = next(iter(results.values()))[0]
+    with _clock(given.out / "minutes.json") as minutes:
+        study.prepare()
+        screening = screen(study)
+        print(*screening, sep="\n", flush=True)
+        chosen = ["mse", *[loss for loss, _ in screening if loss != "mse"][:BEST]]
+        tuned = tune(study, chosen)
+        best = {loss: trials[0][0] for loss, trials in tuned.items()}
+        print(*best.values(), sep="\n", flush=True)
+        results = final(study, best)
+        plain = Trial("study", "cnn-lstm", "mse", best["mse"].rate, EPOCHS["cnn-lstm"])
+        baselines = study.tested(plain, baselines=True)
     found = {
         "tracks": f"lasernet data generate laser {TRACKS}",
-        "data": {**test["data"], "file": study.data.name},
+        "data": {**baselines["data"], "file": study.data.name},
         "primary": "MSE of active cells",
-        "minutes": (time.monotonic() - started) / 60,
+        "jobs": given.jobs,
+        "minutes": sum(minutes()),
         "screening": [{"loss": expression(loss), "val_active_mse": value} for loss, value in screening],
         "tuning": [
             {"loss": trial.loss, "lr": trial.rate, "val_active_mse": value}
             for trials in tuned.values()
             for trial, value in trials
         ],
-        "baselines": test["baselines"],
+        "baselines": baselines["baselines"],
         "rows": compare(results),
     }
-    (given.out / "loss_study.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_bytes(given.out / "loss_study.json", (json.dumps(found, indent=1) + "\n").encode())
     for row in found["rows"]:
         print({key: round(value, 5) if isinstance(value, float) else value for key, value in row.items()})
+
+
+@contextmanager
+def _clock(file: Path) -> Iterator[Callable[[], list[float]]]:
+    """Keep the minutes of each sitting, also of one that is stopped or fails; gives a reader of the list."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    earlier: list[float] = json.loads(file.read_text()) if file.is_file() else []
+    started = time.monotonic()
+
+    def sittings() -> list[float]:
+        return [*earlier, (time.monotonic() - started) / 60]
+
+    try:
+        yield sittings
+    finally:
+        write_bytes(file, json.dumps(sittings()).encode())
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from lasernet.atomic import sweep, sync, write_bytes
 from lasernet.errors import RunError
 
 CONFIG, METRICS, RESULTS = "config.json", "metrics.jsonl", "test_results.json"
+VAL_RESULTS = "val_results.json"  # of a run that was judged on validation items only
 BEST, LAST, BASELINES = "weights.safetensors", "last.safetensors", "baselines.safetensors"
 LOCK, STATE, MANIFEST = ".lock", "state", "manifest.json"
 SCHEMA = 1
@@ -75,8 +76,8 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether training has ended and the test results are written."""
-        return (self.path / RESULTS).is_file()
+        """Whether training has ended and its results are written."""
+        return any((self.path / name).is_file() for name in (RESULTS, VAL_RESULTS))
 
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of ``metrics.jsonl``, one per epoch.

@@ -29,6 +29,9 @@ def evaluate_runs(
     checkpoint: Annotated[
         Literal["best", "last"], typer.Option("--checkpoint", help="Best weights by validation, or the last.")
     ] = "best",
+    baselines: Annotated[
+        bool, typer.Option("--baselines/--no-baselines", help="Judge them too, which takes most of the time.")
+    ] = True,
     t_solidus: Annotated[float | None, typer.Option(help="Lower end of the front region, K.", metavar="K")] = None,
     t_liquidus: Annotated[float | None, typer.Option(help="Upper end of the front region, K.", metavar="K")] = None,
     rollout: Annotated[
@@ -68,6 +71,7 @@ def evaluate_runs(
         data=data or (),
         split=split,
         checkpoint=checkpoint,
+        baselines=baselines,
         t_solidus=t_solidus,
         t_liquidus=t_liquidus,
         rollout=rollout,

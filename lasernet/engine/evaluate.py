@@ -17,7 +17,7 @@ from lasernet.errors import CheckFailed, DataError, OptionError
 from lasernet.tasks.base import Judged
 
 SCHEMA = 1
-GENERAL = ("data", "split", "checkpoint", "device")  # options of every task
+GENERAL = ("data", "split", "checkpoint", "baselines", "device")  # options of every task
 ASKED = ("sharp", "unsharp", "unsharp_radius")  # of the run's answers
 WHOLE = ("rollout",)  # with --split all: of all items together only, for the parts may be too short
 OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
@@ -29,6 +29,7 @@ def evaluate(
     data: str | Path | Sequence[str | Path] = (),
     split: str = "test",
     checkpoint: str = "best",
+    baselines: bool = True,
     t_solidus: float | None = None,
     t_liquidus: float | None = None,
     rollout: int | None = None,
@@ -44,6 +45,7 @@ def evaluate(
         data: other files than the run was trained on, cut by the run's own options.
         split: ``train``, ``val``, ``test``, or ``all`` (pooled, and each beside the others).
         checkpoint: ``best`` by validation, or ``last``.
+        baselines: judge them on the same items, which takes most of the time.
         t_solidus, t_liquidus: K; another band for the ``front`` region.
         rollout: also apply the run to its own predictions, over so many frames.
         sharp: judge the run's sharp answers.
@@ -57,6 +59,7 @@ def evaluate(
         data=data,
         split=split,
         checkpoint=checkpoint,
+        baselines=baselines,
         t_solidus=t_solidus,
         t_liquidus=t_liquidus,
         rollout=rollout,
@@ -91,7 +94,7 @@ def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, 
     files = [Path(given)] if isinstance(given, (str, Path)) else [Path(file) for file in given]
     own = not files
     files = files or data_files(run)
-    baselines = load_baselines(run, task)
+    baselines = load_baselines(run, task) if options.get("baselines", True) else {}
     inputs = sorted({name for model in (loaded.model, *baselines.values()) for name in model.inputs})
     data = open_data(task, files, run.config["data"]["options"], inputs)
     if own and data.hash != run.config["data"]["hash"]:

@@ -48,6 +48,9 @@ class Training:
     workers: Annotated[int, "processes that read data ahead (0: read in the training process)"] = 0
     checkpoint_every: Annotated[int, "updates between checkpoints (0: at an epoch's end, at most every 30 s)"] = 0
     compile: Annotated[bool, "compile the model with torch.compile (pays off on GPUs)"] = False
+    judge_on: Annotated[
+        Literal["test", "val"], "at the end: test items beside the baselines, or validation items alone, for a search"
+    ] = "test"
     track: Annotated[Literal["none", "tensorboard", "wandb"], "experiment tracker beside metrics.jsonl"] = "none"
 
     def __post_init__(self) -> None:

@@ -44,6 +44,7 @@ from lasernet.run import (
     LOCK,
     RESULTS,
     RUNS,
+    VAL_RESULTS,
     Run,
     claim_path,
     lock_directory,
@@ -151,6 +152,8 @@ def _write_config(path: Path, config: dict[str, Any], files: Sequence[Path], set
         "items": {name: len(data.split(name)) for name in ("train", "val", "test")},
     }
     check_split(config)
+    if settings.judge_on == "val" and not len(data.split("val")):
+        raise OptionError("--judge-on val: there are no validation items; change --split-ratio, or leave it out")
     config["spec"] = data.spec
     threads = settings.threads or launch.available_cores()
     config["environment"] = environment(threads=threads, device=settings.device, processes=settings.num_processes)
@@ -244,7 +247,7 @@ def _fit(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) ->
         processes.accelerator.end_training()
     processes.close()
     if processes.is_main:
-        _finish(run, loop)
+        _finish(run, loop, settings.judge_on)
 
 
 def _fit_baselines(run: Run, models: Mapping[str, Model], split: Split) -> None:
@@ -265,8 +268,8 @@ def _start_tracker(processes: Processes, run: Run, settings: Training) -> None:
     accelerator.init_trackers("lasernet")
 
 
-def _finish(run: Run, loop: Loop) -> None:
-    """What a finished run holds beside its weights: the curves and the test results, which mark its end."""
+def _finish(run: Run, loop: Loop, judge_on: str) -> None:
+    """What a finished run holds beside its weights: the curves and the results, which mark its end."""
     if not (run.path / BEST).is_file():
         raise RunError(f"{run.path}: no weights were written; this is a defect of the loop")
     if loop.phases:
@@ -274,7 +277,9 @@ def _finish(run: Run, loop: Loop) -> None:
 
         loss_curves({run.path.name: run.metrics()}, run.path / "losses.png")
         loop.film.join()
-    run.write_json(RESULTS, evaluate(run.path, split="test", device=str(loop.processes.device)))
+    name, baselines = (RESULTS, True) if judge_on == "test" else (VAL_RESULTS, False)
+    device = str(loop.processes.device)
+    run.write_json(name, evaluate(run.path, split=judge_on, baselines=baselines, device=device))
 
 
 @contextlib.contextmanager

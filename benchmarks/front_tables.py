@@ -60,6 +60,64 @@ def held_out_gates() -> str:
     return f"{markdown_table(rows, dict.fromkeys(rows[0], str))}\n\n{_origin(found)}"
 
 
+def full_track() -> str:
+    """Errors on the last frames of a track at full resolution: means over seeds, and the range of each."""
+    found = load("full_track")
+    rows: list[dict[str, object]] = []
+    reference = found["rows"][0]["baselines"]
+    for name in SHOWN:
+        skill = {
+            region: 1 - one["mse"] / reference["persistence"][region]["mse"] for region, one in reference[name].items()
+        }
+        values = {region: one["mse"] for region, one in reference[name].items()}
+        rows.append(_full_row(name, [(values, skill)]))
+    for name in dict.fromkeys(row["name"] for row in found["rows"]):
+        runs = [row for row in found["rows"] if row["name"] == name]
+        for label, parts in ((name, runs), (f"{name}, sharp", [row["sharp"] for row in runs])):
+            pairs = [
+                (
+                    {region: one["mse"] for region, one in part["metrics"].items()},
+                    {region: one["mse"] for region, one in part["skill"]["persistence"].items()},
+                )
+                for part in parts
+            ]
+            row = _full_row(f"**{label}**", pairs)
+            if parts is runs:
+                row["Brier"] = _range([one["gate"]["metrics"]["brier"] for one in runs], ".4f")
+                row["solid cells changed"] = _range([one["changed"]["changed"] for one in runs], ".0f")
+                row["CPU min"] = f"{max(one['cost']['train_cpu_seconds'] for one in runs) / 60:.1f}"
+                row["parameters"] = f"{runs[0]['cost']['parameters']:,}"
+            rows.append(row)
+    columns = dict.fromkeys(max(rows, key=len), "")
+    table = markdown_table([{**columns, **row} for row in rows], dict.fromkeys(columns, str))
+    seeds = ", ".join(str(seed) for seed in dict.fromkeys(row["seed"] for row in found["rows"]))
+    return (
+        f"{table}\n\n`{found['command']}`, commit {found['commit'][:10]}, data {found['data']['hash'][:12]}, split "
+        f"{found['data']['split_hash'][:12]}, seeds {seeds} (mean, lowest–highest); {found['threads']} thread, "
+        f"{found['machine']}."
+    )
+
+
+def _full_row(name: str, runs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> dict[str, object]:
+    mse = {region: [errors[region] for errors, _ in runs] for region in runs[0][0]}
+    skill = {region: [one[region] for _, one in runs] for region in runs[0][1]}
+    return {
+        "answer": name,
+        "front": _range(mse["front"], ".4f"),
+        "front, skill": _range(skill["front"], ".3f"),
+        "all cells, skill": _range(skill["all"], ".3f"),
+        "newly solid": _range(mse["newly_solid"], ".4f"),
+        "active": _range(mse["active"], ".4f"),
+    }
+
+
+def _range(values: Sequence[float], digits: str) -> str:
+    """The mean, and in brackets the lowest and the highest of several."""
+    if len(values) == 1:
+        return format(values[0], digits)
+    return f"{fmean(values):{digits}} ({min(values):{digits}}–{max(values):{digits}})"
+
+
 def _answers(found: Row) -> dict[str, dict[str, tuple[float, float]]]:
     """MSE and cells by track, by answer: baselines first, then models and their sharp answers."""
     answers: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in SHOWN}
@@ -102,4 +160,6 @@ def _origin(found: Row) -> str:
     )
 
 
-TABLES: dict[str, Callable[[], str]] = {function.__name__: function for function in (held_out_errors, held_out_gates)}
+TABLES: dict[str, Callable[[], str]] = {
+    function.__name__: function for function in (held_out_errors, held_out_gates, full_track)
+}

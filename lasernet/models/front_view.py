@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +41,9 @@ class FrontView:
         distance: to it, in cells, (n, 1, h, w).
         before: temperature at t − 1, (n, 1, h, w).
         solid_before: whether solid at t − 1 and at t − 2, (n, 2, h, w); the first frame known stands for earlier ones.
-        time_step: s, (n,); ``spacing``: m, of slices, rows and columns, (n, 3).
+        arrival: when a front would arrive by each of LAWS, in frames, (n, 2, h, w), and
+        source: the solid cell that it would come from, as a place in the flattened (n, S, h, w), or −1, (n, 2, h, w);
+            both without channels where that was not asked for.
     """
 
     now: Tensor
@@ -52,8 +56,8 @@ class FrontView:
     distance: Tensor
     before: Tensor
     solid_before: Tensor
-    time_step: Tensor
-    spacing: Tensor
+    arrival: Tensor
+    source: Tensor
 
     @property
     def middle(self) -> int:
@@ -61,11 +65,12 @@ class FrontView:
         return self.now.shape[1] // 2
 
 
-def look(batch: Batch, windows: FrontWindows, *, slices: int, turned: Tensor | None = None) -> FrontView:
+def look(batch: Batch, windows: FrontWindows, *, slices: int, arrival: bool, turned: Tensor | None = None) -> FrontView:
     """Cut the windows out of a batch.
 
     Args:
         slices: how many adjacent ones; more than one needs the fields ``beside_…`` of the batch.
+        arrival: find when and from where a front would arrive.
         turned: items whose slices are to be seen in reverse order, (B,) bool.
     """
     steps = batch["temperature"].shape[1]
@@ -89,10 +94,12 @@ def look(batch: Batch, windows: FrontWindows, *, slices: int, turned: Tensor | N
     before = batch["temperature"][:, earlier[0]] - liquidus
     solid_before = torch.cat([_phases(batch["valid"][:, at], batch["molten"][:, at])[0] for at in earlier], dim=1)
     cut, kept = windows.cut, windows.items
-    solid, liquid = cut(solid), cut(liquid)
+    solid, liquid, now, coming = cut(solid), cut(liquid), cut(now), cut(coming)
+    spacing = torch.stack([batch[f"cell_{side}"][kept] for side in ("depth", "height", "width")], dim=1)
+    when, whence = _arrivals(solid, liquid, now, coming, spacing, batch["time_step"][kept], LAWS if arrival else ())
     return FrontView(
-        now=cut(now) / UNDERCOOLING,
-        coming=cut(coming) / UNDERCOOLING,
+        now=now / UNDERCOOLING,
+        coming=coming / UNDERCOOLING,
         solid=solid,
         liquid=liquid,
         colors=cut(colors.flatten(1, 2)),
@@ -101,18 +108,19 @@ def look(batch: Batch, windows: FrontWindows, *, slices: int, turned: Tensor | N
         distance=cut(distance),
         before=cut(before) / UNDERCOOLING,
         solid_before=cut(solid_before),
-        time_step=batch["time_step"][kept],
-        spacing=torch.stack([batch[f"cell_{side}"][kept] for side in ("depth", "height", "width")], dim=1),
+        arrival=when,
+        source=whence,
     )
 
 
-def front_features(view: FrontView, *, interface: bool, history: bool, arrival: bool) -> Tensor:
+def front_features(view: FrontView, *, interface: bool, history: bool) -> Tensor:
     """Channels for a network, (n, C, h, w), all of the order of 1.
+
+    Arrival times are among them where the view has any.
 
     Args:
         interface: add the temperature at which the melt freezes nearby, and how far below it each cell will be.
         history: add the solid cells of earlier frames.
-        arrival: add when a front would arrive by two growth laws.
     """
     parts = [
         view.solid.float(),
@@ -130,9 +138,7 @@ def front_features(view: FrontView, *, interface: bool, history: bool, arrival: 
         parts += _interface(view)
     if history:
         parts.append(view.solid_before.float())
-    if arrival:
-        parts += [_arrival(view, law) - 1 for law in LAWS]
-    return torch.cat(parts, dim=1)
+    return torch.cat([*parts, view.arrival - 1], dim=1)
 
 
 def feature_count(slices: int, *, interface: bool, history: bool, arrival: bool) -> int:
@@ -204,19 +210,39 @@ def _interface(view: FrontView) -> list[Tensor]:
     return [*parts, F.avg_pool2d(share, 3, stride=1, padding=1)]
 
 
-def _arrival(view: FrontView, law: tuple[float, float]) -> Tensor:
-    """When a front arrives in the predicted slice, in frames, (n, 1, h, w)."""
-    from lasernet.physics.arrival import arrival_times  # imports numba, which takes a second
+def _arrivals(
+    solid: Tensor,
+    liquid: Tensor,
+    now: Tensor,
+    coming: Tensor,
+    spacing: Tensor,
+    time_step: Tensor,
+    laws: Sequence[tuple[float, float]],
+) -> tuple[Tensor, Tensor]:
+    """When a front arrives in the predicted slice by each law, and from where, (n, laws, h, w) twice.
 
-    solid, liquid = view.solid.cpu().numpy(), view.liquid.cpu().numpy()
-    now = -UNDERCOOLING * view.now.cpu().double().numpy()
-    coming = -UNDERCOOLING * view.coming.cpu().double().numpy()
-    found = [
-        arrival_times(
-            *fields, spacing=(spacing[0], spacing[1], spacing[2]), time_step=time_step, law=law, latest=LATEST
-        )[view.middle]
-        for *fields, spacing, time_step in zip(
-            solid, liquid, now, coming, view.spacing.tolist(), view.time_step.tolist(), strict=True
-        )
-    ]
-    return torch.from_numpy(np.stack(found).astype(np.float32))[:, None].to(view.now.device)
+    Args:
+        solid, liquid, now, coming: (n, S, h, w); the last two in K about liquidus.
+        spacing: m, of slices, rows and columns, (n, 3).
+        time_step: s, (n,).
+    """
+    count, slices, height, width = solid.shape
+    when = np.zeros((count, len(laws), height, width), dtype=np.float32)
+    whence = np.zeros(when.shape, dtype=np.int64)
+    if laws:
+        from lasernet.physics.arrival import arrivals  # imports numba, which takes a second
+
+        phases, fields = (solid, liquid), (-now.double(), -coming.double())
+        arrays = [part.cpu().numpy() for part in (*phases, *fields)]
+        for item, number in itertools.product(range(count), range(len(laws))):
+            times, sources = arrivals(
+                *(part[item] for part in arrays),
+                spacing=tuple(spacing[item].tolist()),
+                time_step=float(time_step[item]),
+                law=laws[number],
+                latest=LATEST,
+            )
+            middle, first = slices // 2, item * slices * height * width
+            when[item, number] = times[middle]
+            whence[item, number] = np.where(sources[middle] < 0, -1, sources[middle] + first)
+    return torch.from_numpy(when).to(now.device), torch.from_numpy(whence).to(now.device)

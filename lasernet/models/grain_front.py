@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -14,33 +14,33 @@ from lasernet.errors import OptionError
 from lasernet.losses.base import Batch, Criterion
 from lasernet.models.base import Model, Terms
 from lasernet.models.frame_options import check_sizes, check_weight
-from lasernet.models.front_view import feature_count, front_features, look
+from lasernet.models.front_network import FrontNetwork, by_cell
+from lasernet.models.front_view import LAWS, feature_count, front_features, look
 from lasernet.models.front_windows import FrontWindows, find_windows
 from lasernet.models.melting import FIT_ITEMS
-from lasernet.models.next_colors import NextColors, melt_mask, stays_solid
-from lasernet.nn.convlstm import at_least_float32
+from lasernet.models.next_colors import fit_melting, melt_mask, stays_solid
 from lasernet.nn.neighbor_choice import (
     Candidates,
-    NeighborScore,
     best_pair,
     choice_weights,
     find_candidates,
-    log_total,
     weighted_sum,
     window_offsets,
+    with_named,
 )
 from lasernet.nn.noise import uniform
-from lasernet.nn.small_unet import SmallUNet
 from lasernet.options import Only
 from lasernet.physics.nearest import nearest_solid
 from lasernet.physics.solidification import may_freeze
 from lasernet.registry import register_model
 
-MARGIN = 8  # cells around those that may freeze: nearly what the network sees of each
 SAME_COLOR = 1.5 / 255  # channels of equal colors differ by less
+MARGIN = 8  # cells around those that may freeze: nearly what the network sees of each
 SEVERAL = Only("slices", ("3", "5"))
 LEAST_SHARE = 1e-4  # of the weight on the right color, below which its logarithm counts as this
-NOTHING_NEAR = -8.0  # what the neighbors say of freezing where there is none
+CAUTION = 10.0  # changing a cell that stays solid counts so much more than missing one that melts
+LEAST_WEIGHT = 1e-30  # of a candidate, likewise
+LEAST_CHANCE = 1e-6  # of freezing and of not freezing, when members are averaged
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class GrainFront(Model):
     """Persistence, the melt mask, and on cells that may freeze: a chance of freezing times a learned copy.
 
     Chance and copy are both made of scores of the solid cells nearby, from features of a small U-Net on windows
-    around the front: 53,788 parameters with 3 slices, 45,552 with one.
+    around the front, two of which are averaged: 116,220 parameters with 3 slices, 95,044 with one.
     """
 
     default_loss: ClassVar[str | None] = None
@@ -105,13 +105,14 @@ class GrainFront(Model):
         self,
         *,
         slices: Annotated[Literal["1", "3", "5"], "adjacent slices that are looked at"] = "3",
+        members: Annotated[int, "networks that are trained side by side, and averaged"] = 2,
         width: Annotated[int, "channels of the U-Net"] = 20,
         key: Annotated[int, "channels of queries and keys"] = 12,
         reach: Annotated[int, "cells to each side among which a color is looked for"] = 4,
         beside_reach: Annotated[int, "the same in the other slices", SEVERAL] = 3,
         interface: Annotated[bool, "show at which temperature the melt freezes nearby"] = True,
         history: Annotated[bool, "show which cells were solid before"] = True,
-        arrival: Annotated[bool, "show when a front would arrive by two growth laws"] = True,
+        arrival: Annotated[bool, "show when and from where a front would arrive by two growth laws"] = True,
         neighbor_gate: Annotated[bool, "let each neighbor vote on freezing"] = True,
         offset_bias: Annotated[bool, "learn which offsets are copied from"] = True,
         distance: Annotated[bool, "learn how much nearer cells are preferred"] = True,
@@ -121,24 +122,34 @@ class GrainFront(Model):
         grain_weight: Annotated[float, "weight of the cross entropy of the copied grain"] = 0.06,
     ) -> None:
         super().__init__()
-        check_sizes(width=width, key=key, reach=reach)
+        check_sizes(members=members, width=width, key=key, reach=reach)
         for name, weight in (("gate", gate_weight), ("color", color_weight), ("grain", grain_weight)):
             check_weight(f"{name}_weight", weight)
         if beside_reach < 0:
             raise OptionError(f"--beside-reach {beside_reach}: expected 0 or more cells")
         self.slices = int(slices)
         self.inputs = (f"beside_{self.slices // 2}",) if self.slices > 1 else ()
-        self.shown = {"interface": interface, "history": history, "arrival": arrival}
+        self.shown = {"interface": interface, "history": history}
+        self.arrival = arrival
         self.mirror = mirror
         self.weights = {"gate": gate_weight, "color": color_weight, "grain": grain_weight}
         self.register_buffer("melting", torch.tensor(0.0))  # K about liquidus
         self.register_buffer("cells_per_item", torch.tensor(1.0))
         self.register_buffer("offsets", window_offsets(reach, beside_reach, self.slices), persistent=False)
-        self.key = key
-        self.network = SmallUNet(feature_count(self.slices, **self.shown), width, 1 + 2 * key * (1 + self.slices))
-        self.copy = NeighborScore(self.offsets, key, bias=offset_bias, distance=distance)
-        self.gate = NeighborScore(self.offsets, key, bias=offset_bias, distance=distance) if neighbor_gate else None
-        self.vote = nn.Parameter(torch.tensor(0.5)) if neighbor_gate else None
+        self.members = nn.ModuleList(
+            FrontNetwork(
+                feature_count(self.slices, arrival=arrival, **self.shown),
+                width,
+                key,
+                self.slices,
+                self.offsets,
+                named=arrival * len(LAWS),
+                votes=neighbor_gate,
+                bias=offset_bias,
+                distance=distance,
+            )
+            for _ in range(members)
+        )
 
     @torch.no_grad()
     def fit(self, batches: Iterable[Batch]) -> None:
@@ -152,7 +163,7 @@ class GrainFront(Model):
                 items += len(batch["liquidus"])
                 yield batch
 
-        self.melting.fill_(NextColors(residual=True, copy_from="slice").fit(counted())["melting"])
+        self.melting.fill_(fit_melting(counted(), caution=CAUTION))
         self.cells_per_item.fill_(max(1.0, cells / max(1, items)))
 
     def forward(self, batch: Batch) -> Tensor:
@@ -163,8 +174,13 @@ class GrainFront(Model):
             answer[item, :, row, column] = torch.sigmoid(decided.logit)[:, None] * decided.color()
         return answer
 
-    def decide(self, batch: Batch, turned: Tensor | None = None) -> Decisions | None:
-        """Logits and scores for all cells of a batch that may freeze; None where there are none.
+    def decide(self, batch: Batch) -> Decisions | None:
+        """What is said of all cells of a batch that may freeze, the members' mean; None where there are none."""
+        said = self._ask(batch)
+        return None if said is None else _mean(said)
+
+    def _ask(self, batch: Batch, turned: Tensor | None = None) -> list[Decisions] | None:
+        """What each member says.
 
         Args:
             turned: items to be seen with slices in reverse order, (B,) bool.
@@ -172,24 +188,13 @@ class GrainFront(Model):
         windows = find_windows(_may_freeze(batch), MARGIN)
         if windows is None:
             return None
-        view = look(batch, windows, slices=self.slices, turned=turned)
-        candidates = find_candidates(view.edge, windows.places, self.offsets)
-        output = at_least_float32(self.network(front_features(view, **self.shown)))
-        logit, query, gate_query, keys = torch.split(output, [1, self.key, self.key, 2 * self.key * self.slices], dim=1)
-        seen = _by_cell(keys, self.slices)[candidates.cell]
-        copy_keys, gate_keys = seen.chunk(2, dim=1)
-        chance = windows.at(logit)[:, 0]
-        if self.gate is not None and self.vote is not None:
-            votes = self.gate(windows.at(gate_query), gate_keys, candidates)
-            chance = chance + self.vote * log_total(votes, candidates, empty=NOTHING_NEAR)
-        return Decisions(
-            windows,
-            candidates,
-            logit=chance,
-            scores=self.copy(windows.at(query), copy_keys, candidates),
-            offered=_by_cell(view.colors, self.slices)[candidates.cell],
-            nearest=windows.at(view.nearest),
-        )
+        view = look(batch, windows, slices=self.slices, arrival=self.arrival, turned=turned)
+        voters = find_candidates(view.edge, windows.places, self.offsets)
+        candidates = with_named(voters, windows.at(view.source), len(self.offsets))
+        features = front_features(view, **self.shown)
+        offered, nearest = by_cell(view.colors, self.slices)[candidates.cell], windows.at(view.nearest)
+        answers = (member(features, windows, voters, candidates) for member in self.members)
+        return [Decisions(windows, candidates, logit, scores, offered, nearest) for logit, scores in answers]
 
     def chance(self, batch: Batch) -> Tensor:
         """Chance of being solid at t+1 of the cells that may freeze, (B, 1, H, W); NaN in all others."""
@@ -238,28 +243,18 @@ class GrainFront(Model):
         Sums over cells, divided by the items and by how many such cells an item has on average: each cell counts
         the same, however many are in the batch.
         """
-        decided = self.decide(batch, self._turned(batch))
-        if decided is None:
+        said = self._ask(batch, self._turned(batch))
+        if said is None:
             nothing = sum((parameter.sum() * 0 for parameter in self.parameters()), torch.zeros(()))
             return nothing, dict.fromkeys(("active_mse", "gate", "color", "grain", "brier"), nothing.detach())
-        item, row, column = decided.windows.cells
+        item, row, column = said[0].windows.cells
         target = batch["target"][item, :, row, column]
-        counts = batch["mask"][item, 0, row, column].to(target.dtype)
         froze = (~batch["target_molten"][item, 0, row, column]).to(target.dtype)
-        share = len(batch["liquidus"]) * self.cells_per_item
-
-        def total(values: Tensor) -> Tensor:
-            return (values * counts).sum() / share
-
-        chance, color = torch.sigmoid(decided.logit), decided.color()
-        terms = {
-            "active_mse": total((chance[:, None] * color - target).square().mean(dim=1)),
-            "gate": total(F.binary_cross_entropy_with_logits(decided.logit, froze, reduction="none")),
-            "color": total(froze * decided.candidates.any * (color - target).square().mean(dim=1)),
-            "grain": total(froze * _grain_cross_entropy(decided, target)),
-        }
+        counts = batch["mask"][item, 0, row, column].to(target.dtype)
+        share = len(batch["liquidus"]) * self.cells_per_item * len(said)
+        every = [_errors(decided, target, froze) for decided in said]
+        terms = {name: sum((one[name] * counts).sum() for one in every) / share for name in every[0]}
         objective = terms["active_mse"] + sum(weight * terms[name] for name, weight in self.weights.items())
-        terms["brier"] = total((chance - froze).square())
         return objective, {name: value.detach() for name, value in terms.items()}
 
     def _turned(self, batch: Batch) -> Tensor | None:
@@ -290,11 +285,26 @@ def nearest_cells(batch: Batch, items: Tensor, rows: Tensor, columns: Tensor) ->
     return found.to(items.device)
 
 
-def _by_cell(fields: Tensor, slices: int) -> Tensor:
-    """(n, S·C, h, w) → (n·S·h·w, C)."""
-    count, channels, height, width = fields.shape
-    shape = (count, slices, channels // slices, height, width)
-    return fields.reshape(shape).movedim(2, -1).flatten(0, 3)
+def _mean(said: Sequence[Decisions]) -> Decisions:
+    """The mean of the members' chances, and of their weights."""
+    if len(said) == 1:
+        return said[0]
+    candidates = said[0].candidates
+    chance = torch.stack([torch.sigmoid(one.logit) for one in said]).mean(dim=0)
+    weights = torch.stack([choice_weights(one.scores, candidates) for one in said]).mean(dim=0)
+    return replace(said[0], logit=torch.logit(chance, eps=LEAST_CHANCE), scores=weights.clamp(min=LEAST_WEIGHT).log())
+
+
+def _errors(decided: Decisions, target: Tensor, froze: Tensor) -> Terms:
+    """What is wrong with each of N decisions, (N,) each."""
+    chance, color = torch.sigmoid(decided.logit), decided.color()
+    return {
+        "active_mse": (chance[:, None] * color - target).square().mean(dim=1),
+        "gate": F.binary_cross_entropy_with_logits(decided.logit, froze, reduction="none"),
+        "color": froze * decided.candidates.any * (color - target).square().mean(dim=1),
+        "grain": froze * _grain_cross_entropy(decided, target),
+        "brier": (chance - froze).square(),
+    }
 
 
 def _grain_cross_entropy(decided: Decisions, target: Tensor) -> Tensor:

@@ -37,15 +37,7 @@ class NextColors:
 
     def fit(self, batches: Iterable[Batch]) -> dict[str, float]:
         """The melting threshold by least squares."""
-        histogram = TemperatureHistogram(2)
-        for batch in batches:
-            solid = ~batch["molten"][:, -1] & batch["mask"]
-            target, copied = batch["target"], batch["ipf"][:, -1]
-            costs = torch.stack([target.square().sum(1), (target - copied).square().sum(1)], -1)
-            excess = batch["future_temperature"] - per_item(batch["liquidus"])
-            histogram.add(excess[solid], costs[solid[:, 0]])
-        _, threshold = best_threshold(histogram.above()[:, 0] + histogram.below()[:, 1])
-        return {"melting": threshold}
+        return {"melting": fit_melting(batches)}
 
     def frames(self, batch: Batch, model: ScaledFrames) -> Tensor:
         """(B, L, 11, H, W) in network units."""
@@ -73,6 +65,22 @@ class NextColors:
     def terms(self, prediction: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Nothing more to log."""
         return {}
+
+
+def fit_melting(batches: Iterable[Batch], *, caution: float = 1.0) -> float:
+    """The temperature of frame t+1 from which solid cells are best called molten, K about liquidus, by least squares.
+
+    Args:
+        caution: by how much the error of a cell that is called molten counts more than that of one that is kept.
+    """
+    histogram = TemperatureHistogram(2)
+    for batch in batches:
+        solid = ~batch["molten"][:, -1] & batch["mask"]
+        target, copied = batch["target"], batch["ipf"][:, -1]
+        costs = torch.stack([target.square().sum(1), (target - copied).square().sum(1)], -1)
+        excess = batch["future_temperature"] - per_item(batch["liquidus"])
+        histogram.add(excess[solid], costs[solid[:, 0]])
+    return best_threshold(caution * histogram.above()[:, 0] + histogram.below()[:, 1])[1]
 
 
 def melt_mask(batch: Batch, threshold: Tensor | float = 0.0) -> Tensor:

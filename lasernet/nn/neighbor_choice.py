@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 EMPTY = 1e-9  # what a sum of no exponentials is taken for
@@ -18,7 +19,7 @@ class Candidates:
     Attributes:
         count: N.
         place: of each pair, its place, (P,) in [0, N).
-        offset: of each pair, the row of the table of offsets, (P,).
+        offset: of each pair, the row of the table of offsets, (P,); those beyond the table's end are of named cells.
         cell: of each pair, its cell in the flattened (B, S, H, W), (P,).
         any: whether a place has a candidate at all, (N,).
     """
@@ -70,25 +71,46 @@ def find_candidates(offered: Tensor, places: Tensor, offsets: Tensor) -> Candida
     return Candidates(len(places), place, offset, cells[place, offset], wanted.any(dim=1))
 
 
+def with_named(found: Candidates, named: Tensor, first: int) -> Candidates:
+    """More candidates: cells that are named for each place, wherever they are.
+
+    Args:
+        named: cells in the flattened (B, S, H, W), −1 for none, (N, M).
+        first: the row of the table of offsets that stands for the first column of ``named``.
+    """
+    place, column = (named >= 0).nonzero().unbind(1)
+    return Candidates(
+        found.count,
+        torch.cat([found.place, place]),
+        torch.cat([found.offset, first + column]),
+        torch.cat([found.cell, named[place, column]]),
+        found.any | (named >= 0).any(dim=1),
+    )
+
+
 class NeighborScore(nn.Module):
-    """How well a cell fits a place: (query + embedding of the offset)·key/√D + bias of the offset − α·distance.
+    """How well a cell fits a place: (q·k + q·r + k·s)/√D + b − α·distance, of a query q and a key k.
+
+    r, s and b are learned for each offset: r lets a place prefer a side, as that from which its front comes.
 
     Args:
         offsets: (K, 3).
         size: D.
         bias: learn a bias for each offset.
         distance: learn the strength α of a penalty on the distance in cells.
+        named: how many cells are named for each place; they are at no offset, and have no distance.
     """
 
     distances: Tensor
 
-    def __init__(self, offsets: Tensor, size: int, *, bias: bool = True, distance: bool = True) -> None:
+    def __init__(self, offsets: Tensor, size: int, *, bias: bool = True, distance: bool = True, named: int = 0) -> None:
         super().__init__()
         self.size = size
-        self.offset = nn.Parameter(0.1 * torch.randn(len(offsets), size))
-        self.bias = nn.Parameter(torch.zeros(len(offsets))) if bias else None
+        self.of_query = nn.Parameter(0.1 * torch.randn(len(offsets) + named, size))
+        self.of_key = nn.Parameter(0.1 * torch.randn(len(offsets) + named, size))
+        self.bias = nn.Parameter(torch.zeros(len(offsets) + named)) if bias else None
         self.alpha = nn.Parameter(torch.ones(())) if distance else None
-        self.register_buffer("distances", offsets.float().norm(dim=1), persistent=False)
+        self.register_buffer("distances", F.pad(offsets.float().norm(dim=1), (0, named)), persistent=False)
 
     def forward(self, query: Tensor, keys: Tensor, candidates: Candidates) -> Tensor:
         """Scores of all pairs.
@@ -100,8 +122,9 @@ class NeighborScore(nn.Module):
         Returns:
             (P,).
         """
-        wanted = query[candidates.place] + self.offset[candidates.offset]
-        score = (wanted * keys).sum(1) / math.sqrt(self.size)
+        wanted = query[candidates.place] + self.of_key[candidates.offset]
+        side = (query @ self.of_query.T)[candidates.place, candidates.offset]
+        score = ((wanted * keys).sum(1) + side) / math.sqrt(self.size)
         if self.bias is not None:
             score = score + self.bias[candidates.offset]
         if self.alpha is not None:

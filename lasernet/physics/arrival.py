@@ -1,4 +1,4 @@
-"""When a front that leaves the solid cells reaches the liquid ones: shortest paths through undercooled melt."""
+"""When a front that leaves the solid cells reaches the liquid ones, and from where: shortest paths through melt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OFFSETS = np.array(
 LEAST_CHANGE = 1e-3  # K per frame, below which an undercooling counts as constant
 
 
-def arrival_times(
+def arrivals(
     solid: NDArray[np.bool_],
     liquid: NDArray[np.bool_],
     now: NDArray[np.float64],
@@ -25,8 +25,8 @@ def arrival_times(
     time_step: float,
     law: tuple[float, float],
     latest: float,
-) -> NDArray[np.float64]:
-    """When the front arrives, in frames after frame t: the first time over all paths from a solid cell.
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """When the front arrives, in frames after frame t, and from where: the first time over all paths from a solid cell.
 
     It goes from a cell to its 26 neighbors with the speed a·ΔTᵇ of the undercooling of the cell that it leaves, which
     changes linearly in time; it does not leave a cell that is hotter than liquidus. An automaton without orientations
@@ -41,7 +41,8 @@ def arrival_times(
         latest: frames; the answer where nothing arrives before.
 
     Returns:
-        (X, Y, Z): 0 in solid cells.
+        The times, (X, Y, Z), 0 in solid cells; and the solid cell that each path comes from, as a place in the
+        flattened array, (X, Y, Z): a solid cell's own, −1 where nothing arrives.
     """
     factor, exponent = law
     lengths = np.sqrt(((OFFSETS * np.asarray(spacing)) ** 2).sum(axis=1))
@@ -58,13 +59,14 @@ def _march(
     steps: NDArray[np.float64],
     exponent: float,
     latest: float,
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Dijkstra's algorithm: a path's time grows along it, so the cell with the smallest one is final.
 
     The way grown from time p to time s is a·∫(u + r·τ)ᵇdτ = a·[(u + r·s)ᵇ⁺¹ − (u + r·p)ᵇ⁺¹] / ((b + 1)·r).
     """
     nx, ny, nz = solid.shape
     arrival = np.full(solid.shape, latest)
+    source = np.full(solid.shape, -1)
     done = np.zeros(solid.shape, np.bool_)
     queue = [(0.0, 0, 0, 0)]
     queue.pop()
@@ -73,6 +75,7 @@ def _march(
             for z in range(nz):
                 if solid[x, y, z]:
                     arrival[x, y, z] = 0.0
+                    source[x, y, z] = (x * ny + y) * nz + z
                     for offset in OFFSETS:
                         i, j, k = x + offset[0], y + offset[1], z + offset[2]
                         if 0 <= i < nx and 0 <= j < ny and 0 <= k < nz and liquid[i, j, k]:
@@ -101,5 +104,6 @@ def _march(
                 continue
             if reached < arrival[i, j, k]:
                 arrival[i, j, k] = reached
+                source[i, j, k] = source[x, y, z]
                 heappush(queue, (reached, i, j, k))
-    return arrival
+    return arrival, source

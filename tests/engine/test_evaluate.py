@@ -58,6 +58,28 @@ def test_all_is_pooled_and_shows_each_split_beside_the_others(
     assert parts["test"]["metrics"] == result["metrics"]
 
 
+def test_without_baselines_the_run_is_judged_alike(run: Path, result: dict[str, Any]) -> None:
+    alone = evaluate(run, baselines=False)
+    assert alone["baselines"] == alone["skill"] == {}
+    assert alone["metrics"] == result["metrics"]
+    assert alone["sharpness"]["metrics"] == result["sharpness"]["metrics"]
+
+
+def test_a_run_may_be_judged_on_validation_items_alone(run: Path, track: Path, tmp_path: Path) -> None:
+    path = train("toy-conv", data=track, out=tmp_path / "run", epochs=3, judge_on="val", **SMALL)
+    found = json.loads((path / "val_results.json").read_text())
+    assert not (path / "test_results.json").exists()
+    assert Run(path).finished
+    assert found["split"] == "val"
+    assert found["baselines"] == {}
+    assert found["metrics"] == evaluate(run, split="val")["metrics"]  # the same weights
+    assert evaluate(path)["baselines"].keys() == BASELINES
+    whole = {**SMALL, "split_ratio": "6,0,2"}
+    with pytest.raises(OptionError, match="no validation items"):
+        train("toy-conv", data=track, out=tmp_path / "none", epochs=1, judge_on="val", **whole)
+    assert not (tmp_path / "none").exists()
+
+
 def test_other_data_have_no_parts_that_the_run_has_seen(
     run: Path, result_of_all: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -14,7 +14,8 @@ from lasernet.models.base import count_parameters
 from lasernet.models.front_view import feature_count, front_features, look, mean_undercooling
 from lasernet.models.front_windows import find_windows
 from lasernet.models.grain_front import GrainFront
-from lasernet.models.next_colors import melt_mask
+from lasernet.models.next_colors import fit_melting, melt_mask
+from lasernet.nn.neighbor_choice import choice_weights
 from lasernet.physics.solidification import may_freeze
 
 Slices = Literal["1", "3", "5"]
@@ -59,7 +60,8 @@ def test_cells_that_may_not_freeze_are_the_melt_mask_bit_by_bit(data: FrameData,
 @torch.no_grad()
 def test_sharp_answers_are_molten_or_one_of_the_colors_in_sight(data: FrameData) -> None:
     model, batch = fitted(data), batch_of(data)
-    model.network.head.bias[0] = 9.0  # all of them freeze
+    for member in model.members:
+        member.unet.head.bias[0] = 9.0  # all of them freeze
     answer, soft = model.sharp(batch), model(batch)
     seen = torch.cat([batch["ipf"][:, -1:], batch["beside_ipf"]], dim=1)
     for item, _, row, column in free(batch).nonzero().tolist():
@@ -67,7 +69,8 @@ def test_sharp_answers_are_molten_or_one_of_the_colors_in_sight(data: FrameData)
         palette = seen[item].movedim(1, -1).reshape(-1, 9)
         assert bool((palette == color).all(dim=1).any())
         assert bool((soft[item, :, row, column] <= palette.amax(0) + 1e-6).all())
-    model.network.head.bias[0] = -99.0
+    for member in model.members:
+        member.unet.head.bias[0] = -99.0
     assert float(model.sharp(batch)[free(batch).expand(-1, 9, -1, -1)].abs().max()) == 0
 
 
@@ -85,11 +88,15 @@ def test_turning_the_view_is_turning_the_batch(data: FrameData) -> None:
     turned = {name: value.flip(1) if name.startswith("beside_") else value for name, value in batch.items()}
     windows = find_windows(free(batch), 3)
     assert windows is not None
-    shown = {"interface": True, "history": True, "arrival": True}
-    seen = front_features(look(batch, windows, slices=3, turned=everything), **shown)
-    assert seen.shape[1] == feature_count(3, **shown)
-    assert torch.equal(seen, front_features(look(turned, windows, slices=3), **shown))
-    assert not torch.equal(seen, front_features(look(batch, windows, slices=3), **shown))
+
+    def features(view: Batch, flags: torch.Tensor | None = None) -> torch.Tensor:
+        found = look(view, windows, slices=3, arrival=True, turned=flags)
+        return front_features(found, interface=True, history=True)
+
+    seen = features(batch, everything)
+    assert seen.shape[1] == feature_count(3, interface=True, history=True, arrival=True)
+    assert torch.equal(seen, features(turned))
+    assert not torch.equal(seen, features(batch))
 
 
 def test_each_part_can_be_left_out_and_every_parameter_learns(data: FrameData) -> None:
@@ -138,9 +145,41 @@ def test_without_the_future_of_the_slices_beside_they_are_taken_to_change_as_the
     assert not torch.equal(model(blind), model(batch))
 
 
+@torch.no_grad()
+def test_the_answer_is_made_of_the_mean_chance_and_the_mean_weights_of_the_members(data: FrameData) -> None:
+    model, batch = fitted(data), batch_of(data)
+    both, alone, members = model.decide(batch), [], list(model.members)
+    for member in members:
+        model.members = torch.nn.ModuleList([member])
+        alone.append(model.decide(batch))
+    assert both is not None
+    chances = torch.stack([torch.sigmoid(one.logit) for one in alone if one is not None])
+    weights = torch.stack([choice_weights(one.scores, one.candidates) for one in alone if one is not None])
+    assert float((chances[0] - chances[1]).abs().max()) > 1e-3  # they differ
+    torch.testing.assert_close(torch.sigmoid(both.logit), chances.mean(0), rtol=0, atol=2e-6)
+    torch.testing.assert_close(choice_weights(both.scores, both.candidates), weights.mean(0))
+
+
 def test_full_size_stays_within_its_budget(tmp_path: Path) -> None:
-    assert count_parameters(GrainFront(slices="3")) == 53_788
-    assert count_parameters(GrainFront(slices="1")) == 45_552
+    assert count_parameters(GrainFront(slices="3")) == 116_220
+    assert count_parameters(GrainFront(slices="1")) == 95_044
+
+
+def test_caution_keeps_cells_that_stay_solid_at_the_cost_of_some_that_melt() -> None:
+    """Of ten cells half a kelvin apart, one that stays lies above three that melt."""
+    excess = torch.arange(10) * 0.5 + 0.25
+    melts = torch.tensor([0, 0, 0, 0, 1, 1, 1, 0, 1, 1], dtype=torch.bool)
+    color = torch.full((1, 9, 1, 10), 0.5)
+    batch = {
+        "molten": torch.zeros(1, 1, 1, 1, 10, dtype=torch.bool),
+        "mask": torch.ones(1, 1, 1, 10, dtype=torch.bool),
+        "future_temperature": 1700 + excess.reshape(1, 1, 1, 10),
+        "liquidus": torch.tensor([1700.0]),
+        "ipf": color[:, None],
+        "target": torch.where(melts, 0, color),
+    }
+    assert fit_melting([batch]) == 2.0
+    assert fit_melting([batch], caution=10.0) == 4.0
 
 
 def test_the_mean_undercooling_of_constant_melt_is_its_own() -> None:

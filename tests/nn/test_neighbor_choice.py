@@ -10,6 +10,7 @@ from lasernet.nn.neighbor_choice import (
     log_total,
     weighted_sum,
     window_offsets,
+    with_named,
 )
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -44,6 +45,25 @@ def test_candidates_are_the_offered_cells_of_the_window() -> None:
     assert torch.equal(found.any, mask.any(1))
 
 
+def test_named_cells_are_candidates_wherever_they_are() -> None:
+    named = torch.tensor([[5, -1], [-1, -1], [200, 7], [7, 7]])
+    plain = find_candidates(OFFERED, PLACES, OFFSETS)
+    found = with_named(plain, named, len(OFFSETS))
+    extra = found.offset >= len(OFFSETS)
+    triples = torch.stack([found.place, found.offset - len(OFFSETS), found.cell], dim=1)[extra]
+    assert triples.tolist() == [[0, 0, 5], [2, 0, 200], [2, 1, 7], [3, 0, 7], [3, 1, 7]]
+    assert sorted(found.cell[~extra].tolist()) == sorted(plain.cell.tolist())
+    assert torch.equal(found.any, plain.any | (named >= 0).any(1))
+    score = NeighborScore(OFFSETS, 4, named=2)
+    with torch.no_grad():
+        score.bias[-1] = 3.0
+        score.of_query.zero_()
+        score.of_key.zero_()
+        score.alpha.fill_(9.0)
+    last = score(torch.zeros(4, 4), torch.zeros(len(found.cell), 4), found)[found.offset == len(OFFSETS) + 1]
+    assert last.tolist() == [3.0, 3.0]  # at no distance
+
+
 def test_scores_weights_sums_and_the_best_are_those_of_dense_attention() -> None:
     torch.manual_seed(0)
     found, mask = find_candidates(OFFERED, PLACES, OFFSETS), dense_mask()
@@ -57,7 +77,11 @@ def test_scores_weights_sums_and_the_best_are_those_of_dense_attention() -> None
         slice_, down, right = OFFSETS[k].tolist()
         cell = ((item * 3 + 1 + slice_) * 6 + row + down) * 7 + column + right
         distance = (slice_**2 + down**2 + right**2) ** 0.5
-        dense[n, k] = (query[n] + score.offset[k]) @ keys[cell] / 2 + score.bias[k] - score.alpha * distance
+        dense[n, k] = (
+            (query[n] @ keys[cell] + query[n] @ score.of_query[k] + score.of_key[k] @ keys[cell]) / 2
+            + score.bias[k]
+            - score.alpha * distance
+        )
         picked[n, k] = values[cell]
     torch.testing.assert_close(scores, dense[found.place, found.offset])
     weights = choice_weights(scores, found)
@@ -81,5 +105,5 @@ def test_a_place_without_candidates_has_none_and_gradients_stay_finite() -> None
     assert total[1].item() == -8.0
     assert int(best_pair(scores, found)[1]) == len(scores)
     (total.sum() + choice_weights(scores, found).sum()).backward()  # type: ignore[no-untyped-call]
-    assert score.offset.grad is not None
-    assert bool(score.offset.grad.isfinite().all())
+    assert score.of_key.grad is not None
+    assert bool(score.of_key.grad.isfinite().all())

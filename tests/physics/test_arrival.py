@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lasernet.physics.arrival import arrival_times
+from lasernet.physics.arrival import arrivals
 
 SPACING = (2e-6, 3e-6, 2.5e-6)
 LAW = (1e-5, 2.0)
@@ -24,7 +24,7 @@ def arrive(
     solid: NDArray[np.bool_], liquid: NDArray[np.bool_], now: object, then: object, *, latest: float = 99.0
 ) -> NDArray[np.float64]:
     fields = (np.broadcast_to(np.asarray(field, dtype=np.float64), solid.shape) for field in (now, then))
-    return arrival_times(solid, liquid, *fields, spacing=SPACING, time_step=STEP, law=LAW, latest=latest)
+    return arrivals(solid, liquid, *fields, spacing=SPACING, time_step=STEP, law=LAW, latest=latest)[0]
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -79,3 +79,22 @@ def test_nothing_arrives_without_solid_cells_and_nothing_is_late_in_them() -> No
     none = np.zeros((3, 3, 3), dtype=np.bool_)
     assert (arrive(none, ~none, 50.0, 50.0, latest=2.5) == 2.5).all()
     assert (arrive(~none, none, 50.0, 50.0) == 0).all()
+
+
+def test_every_path_starts_in_the_solid_cell_that_is_named() -> None:
+    generator = np.random.default_rng(0)
+    solid = generator.random((5, 9, 9)) < 0.1
+    liquid = ~solid & (generator.random(solid.shape) < 0.9)
+    now = 40.0 + 5 * generator.random(solid.shape)
+    times, sources = arrivals(
+        solid, liquid, now, now + 20.0, spacing=SPACING, time_step=STEP, law=LAW, latest=9.0
+    )  # fmt: skip
+    assert np.array_equal(sources[solid], np.flatnonzero(solid))
+    assert np.array_equal(sources >= 0, times < 9.0)
+    reached = np.flatnonzero(liquid & (sources >= 0))
+    for cell in reached[:40]:
+        alone = np.zeros(solid.shape, dtype=np.bool_)
+        alone.flat[sources.flat[cell]] = True
+        assert arrivals(
+            alone, liquid, now, now + 20.0, spacing=SPACING, time_step=STEP, law=LAW, latest=9.0
+        )[0].flat[cell] == pytest.approx(times.flat[cell])  # fmt: skip

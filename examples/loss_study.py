@@ -229,7 +229,8 @@ def compare(
             mses = [one["metrics"]["active"]["mse"] for one in seeds]
             rows.append(
                 {
-                    "model": model, "loss": loss, "expression": tuned[loss].loss, "lr": tuned[loss].rate, "active": fmean(mses), "lowest": min(mses), "highest": max(mses),
+                    "model": model, "loss": loss, "expression": tuned[loss].loss, "lr": tuned[loss].rate,
+                    "active": fmean(mses), "lowest": min(mses), "highest": max(mses),
                     "change": fmean(own) / fmean(errors["mse"]) - 1, "p": p.get(loss), "holm": corrected.get(loss),
                     "all": fmean(one["metrics"]["all"]["mse"] for one in seeds),
                     "newly_solid": fmean(one["metrics"]["newly_solid"]["mse"] for one in seeds),

@@ -18,6 +18,7 @@ from lasernet.errors import OptionError
 from lasernet.options import resolve
 from lasernet.registry import suggestion
 from lasernet.simulate import laser, voronoi
+from lasernet.simulate.stokes_checks import check_stokes
 from lasernet.simulate.voronoi_checks import check_voronoi
 
 BLOCK_PIXELS = 1 << 20  # images are made and written in blocks of about so many
@@ -109,7 +110,7 @@ GENERATORS: dict[str, Generator] = {
         write=write_laser,
         checks=check_laser,
     ),
-    "flow": Generator("Flow through fibers, with permeability", "samples"),
+    "flow": Generator("Flow through fibers, with permeability", "samples", checks=check_stokes),
     "voronoi": Generator(
         "Grain structures: Poisson–Voronoi cells between dark boundaries",
         "images",

@@ -103,12 +103,15 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[[], 
 @pytest.fixture
 def checked_before(checked: Callable[[Callable[[], Checks]], Checks], monkeypatch: pytest.MonkeyPatch) -> None:
     """Verifying generators runs those checks only that no test has run."""
-    from lasernet.data.generate import GENERATORS, check_voronoi
+    from lasernet.data.generate import GENERATORS
     from lasernet.simulate import laser_checks
 
     for name in ("check_melt_pool", "check_grain_growth", "check_orientation"):
         monkeypatch.setattr(laser_checks, name, partial(checked, getattr(laser_checks, name)))
-    monkeypatch.setitem(GENERATORS, "voronoi", replace(GENERATORS["voronoi"], checks=partial(checked, check_voronoi)))
+    for name in ("voronoi", "flow"):
+        checks = GENERATORS[name].checks
+        assert checks is not None
+        monkeypatch.setitem(GENERATORS, name, replace(GENERATORS[name], checks=partial(checked, checks)))
 
 
 @pytest.fixture

@@ -90,4 +90,10 @@ def test_verify_without_a_file_checks_the_generators(capsys: pytest.CaptureFixtu
     assert (end.value.code, err) == (0, "")
     checks = [json.loads(line) for line in out.splitlines()]
     assert all(set(check) == {"name", "value", "reference", "tolerance", "ok"} for check in checks)
-    assert {check["name"].split("/")[0] for check in checks} == {"laser", "orientation", "voronoi", "permeability", "flow"}
+    assert {check["name"].split("/")[0] for check in checks} == {
+        "laser",
+        "orientation",
+        "voronoi",
+        "permeability",
+        "flow",
+    }

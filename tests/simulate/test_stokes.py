@@ -1,7 +1,10 @@
 """The flow solver: closed forms, convergence, conservation, symmetry, and what it refuses."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from conftest import Checks
 from numpy.typing import NDArray
 
 from lasernet.errors import DataError, OptionError
@@ -120,7 +123,7 @@ def test_it_refuses_cells_without_solids_or_fluid_and_sizes_that_do_not_fit() ->
         solve_stokes(voxel_walls(open_cell), (1.0, 1.0), 2)
 
 
-def test_every_check_against_exact_arrays_holds() -> None:
-    found = check_stokes()
+def test_every_check_against_exact_arrays_holds(checked: Callable[[Callable[[], Checks]], Checks]) -> None:
+    found = checked(check_stokes)
     assert sum(str(row["name"]).startswith("permeability/") for row in found) >= 20
     assert [row["name"] for row in found if not row["ok"]] == []

@@ -92,7 +92,7 @@ class Trial:
             "--batch-size": 8, "--judge-on": "val",
         }  # fmt: skip
         shared = [str(word) for pair in options.items() for word in pair]
-        return ["train", self.model, *NETWORKS[self.model], "--data", str(data), *SPLIT, *shared]
+        return ["train", self.model, *NETWORKS[self.model], "--data", str(data), *SPLIT, *shared, "--no-baselines"]
 
 
 class Study:

@@ -48,9 +48,8 @@ class Training:
     workers: Annotated[int, "processes that read data ahead (0: read in the training process)"] = 0
     checkpoint_every: Annotated[int, "updates between checkpoints (0: at an epoch's end, at most every 30 s)"] = 0
     compile: Annotated[bool, "compile the model with torch.compile (pays off on GPUs)"] = False
-    judge_on: Annotated[
-        Literal["test", "val"], "at the end: test items beside the baselines, or validation items alone, for a search"
-    ] = "test"
+    judge_on: Annotated[Literal["test", "val"], "items of which the results at the end are, val for a search"] = "test"
+    baselines: Annotated[bool, "judge the baselines too at the end, which takes most of that time"] = True
     track: Annotated[Literal["none", "tensorboard", "wandb"], "experiment tracker beside metrics.jsonl"] = "none"
 
     def __post_init__(self) -> None:

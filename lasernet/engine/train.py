@@ -247,7 +247,7 @@ def _fit(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) ->
         processes.accelerator.end_training()
     processes.close()
     if processes.is_main:
-        _finish(run, loop, settings.judge_on)
+        _finish(run, loop, settings)
 
 
 def _fit_baselines(run: Run, models: Mapping[str, Model], split: Split) -> None:
@@ -268,7 +268,7 @@ def _start_tracker(processes: Processes, run: Run, settings: Training) -> None:
     accelerator.init_trackers("lasernet")
 
 
-def _finish(run: Run, loop: Loop, judge_on: str) -> None:
+def _finish(run: Run, loop: Loop, settings: Training) -> None:
     """What a finished run holds beside its weights: the curves and the results, which mark its end."""
     if not (run.path / BEST).is_file():
         raise RunError(f"{run.path}: no weights were written; this is a defect of the loop")
@@ -277,9 +277,9 @@ def _finish(run: Run, loop: Loop, judge_on: str) -> None:
 
         loss_curves({run.path.name: run.metrics()}, run.path / "losses.png")
         loop.film.join()
-    name, baselines = (RESULTS, True) if judge_on == "test" else (VAL_RESULTS, False)
+    name = RESULTS if settings.judge_on == "test" else VAL_RESULTS
     device = str(loop.processes.device)
-    run.write_json(name, evaluate(run.path, split=judge_on, baselines=baselines, device=device))
+    run.write_json(name, evaluate(run.path, split=settings.judge_on, baselines=settings.baselines, device=device))
 
 
 @contextlib.contextmanager

@@ -66,7 +66,7 @@ def test_without_baselines_the_run_is_judged_alike(run: Path, result: dict[str, 
 
 
 def test_a_run_may_be_judged_on_validation_items_alone(run: Path, track: Path, tmp_path: Path) -> None:
-    path = train("toy-conv", data=track, out=tmp_path / "run", epochs=3, judge_on="val", **SMALL)
+    path = train("toy-conv", data=track, out=tmp_path / "run", epochs=3, judge_on="val", baselines=False, **SMALL)
     found = json.loads((path / "val_results.json").read_text())
     assert not (path / "test_results.json").exists()
     assert Run(path).finished

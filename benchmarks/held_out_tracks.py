@@ -17,21 +17,24 @@ from campaign import ROOT, Campaign, origin
 
 RESULTS = ROOT / "results" / "held_out_tracks.json"
 EPOCHS = ("--epochs", "3")
+BRIEF = ("--epochs", "1", "--members", "1", "--no-baselines")  # of what is left out one by one
+HALF = ("--hidden", "32", "--channels", "8,16,32", "--epochs", "1", "--batch-size", "8", "--no-baselines")
 CONFIGS = {
     "grain-front": ("grain-front", *EPOCHS),
-    "grain-front, one slice": ("grain-front", *EPOCHS, "--slices", "1"),
-    "grain-front, no votes of neighbors on freezing": ("grain-front", *EPOCHS, "--no-neighbor-gate"),
-    "grain-front, no interface temperature, history, arrival": (
-        "grain-front", *EPOCHS, "--no-interface", "--no-history", "--no-arrival",
+    "grain-front, one slice": ("grain-front", *EPOCHS, "--slices", "1", "--no-baselines"),
+    "cnn-lstm": ("cnn-lstm", *HALF),
+    "predrnn": ("predrnn", *HALF, "--rnn-layers", "2"),
+    "simvp": ("simvp", "--epochs", "1", "--batch-size", "8", "--no-baselines"),
+    "brief": ("grain-front", *BRIEF),
+    "brief, one slice": ("grain-front", *BRIEF, "--slices", "1"),
+    "brief, no votes of neighbors on freezing": ("grain-front", *BRIEF, "--no-neighbor-gate"),
+    "brief, no interface temperature, no history": ("grain-front", *BRIEF, "--no-interface", "--no-history"),
+    "brief, no arrival of fronts": ("grain-front", *BRIEF, "--no-arrival"),
+    "brief, no bias of offsets": ("grain-front", *BRIEF, "--no-offset-bias"),
+    "brief, no distance": ("grain-front", *BRIEF, "--no-distance"),
+    "brief, no loss of gate, color, grain": (
+        "grain-front", *BRIEF, "--gate-weight", "0", "--color-weight", "0", "--grain-weight", "0",
     ),
-    "grain-front, no bias of offsets": ("grain-front", *EPOCHS, "--no-offset-bias"),
-    "grain-front, no distance": ("grain-front", *EPOCHS, "--no-distance"),
-    "grain-front, no loss of gate, color, grain": (
-        "grain-front", *EPOCHS, "--gate-weight", "0", "--color-weight", "0", "--grain-weight", "0",
-    ),
-    "cnn-lstm": ("cnn-lstm", "--epochs", "2"),
-    "predrnn": ("predrnn", "--epochs", "2"),
-    "simvp": ("simvp", "--epochs", "2"),
 }  # fmt: skip
 SHARP = ("grain-front", "grain-front, one slice")
 SEED = 0

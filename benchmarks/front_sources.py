@@ -53,7 +53,7 @@ def answers(case: Case, frame: int, ids: Ids) -> dict[str, Ids]:
     edge = solid & binary_dilation(~solid, np.ones((3, 3, 3)))
     spacing = tuple(float(axis[1] - axis[0]) for axis in (case.x, case.y, case.z))
     nearest = distance_transform_edt(~edge, sampling=spacing, return_distances=False, return_indices=True)
-    found = {"the nearest solid cell": ids[tuple(nearest)]}
+    found = {"the nearest solid cell, in the whole volume": ids[tuple(nearest)]}
     for slices in (1, 3, 5, ids.shape[1]):
         where = "in the whole volume" if slices == ids.shape[1] else f"in {slices} slice{'s' if slices > 1 else ''}"
         for material, law in zip(("316L", "IN625"), LAWS, strict=True):

@@ -108,6 +108,15 @@ def full_track() -> str:
     )
 
 
+def front_sources() -> str:
+    """How often rules without learning name the right grain."""
+    found = load("front_sources")
+    rows = [{"rule": rule, "right": share} for rule, share in found["right"].items()]
+    frames = ", ".join(str(frame + 1) for frame in found["frames"])
+    table = markdown_table(rows, {"rule": str, "right": ".1%"})
+    return f"{table}\n\n`{found['command']}`, commit {found['commit'][:10]}, data {found['hash'][:12]}; {found['cells']:,} cells that froze before frames {frames}."
+
+
 def _full_row(name: str, runs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> dict[str, object]:
     mse = {region: [errors[region] for errors, _ in runs] for region in runs[0][0]}
     skill = {region: [one[region] for _, one in runs] for region in runs[0][1]}

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import fmean, mean, stdev
 from typing import Any
 
+import front_tables
 import laser_tables
 
 from lasernet.viz.report import inject, markdown_table, table_names
@@ -265,6 +266,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "wgan_step": wgan_step,
     "exaca_tracks": exaca_tracks,
     **laser_tables.TABLES,
+    "front_sources": front_tables.front_sources,
 }
 
 

@@ -114,7 +114,10 @@ def front_sources() -> str:
     rows = [{"rule": rule, "right": share} for rule, share in found["right"].items()]
     frames = ", ".join(str(frame + 1) for frame in found["frames"])
     table = markdown_table(rows, {"rule": str, "right": ".1%"})
-    return f"{table}\n\n`{found['command']}`, commit {found['commit'][:10]}, data {found['hash'][:12]}; {found['cells']:,} cells that froze before frames {frames}."
+    return (
+        f"{table}\n\n`{found['command']}`, commit {found['commit'][:10]}, data {found['hash'][:12]}; "
+        f"{found['cells']:,} cells that froze before frames {frames}."
+    )
 
 
 def _full_row(name: str, runs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> dict[str, object]:

@@ -231,7 +231,7 @@ def _table(columns: list[str], rows: list[list[Any]]) -> None:
 
 def _describe(content: dict[str, Any]) -> None:
     """What a person wants to see of a file, with units."""
-    rows_of = {"laser": _track_rows, "images": _image_rows}[content["kind"]]
+    rows_of = {"laser": _track_rows, "images": _image_rows, "flow": _flow_rows}[content["kind"]]
     _table(["file", str(content["file"])], [["hash", content["hash"]]])
     for case in content["cases"]:
         provenance = ", ".join(f"{key}: {value}" for key, value in case["provenance"].items())
@@ -289,4 +289,19 @@ def _image_rows(case: dict[str, Any]) -> list[list[str]]:
         ],
         ["grains per image", known],
         ["groups", f"{groups['count']} of {' to '.join(map(str, sizes))} images ({case['group_prefix']})"],
+    ]
+
+
+def _flow_rows(case: dict[str, Any]) -> list[list[str]]:
+    known, error = case["permeability"], case["permeability_error"]
+    permeability = "unknown" if known is None else f"{', '.join(f'{value:.4g}' for value in known.values())} m²"
+    return [
+        ["z × y × x", " × ".join(str(count) for count in case["shape"].values())],
+        ["spacing x, y, z", f"{', '.join(f'{size:.6g}' for size in case['spacing'].values())} m"],
+        ["solid", f"{100 * case['solid_fraction']:.4g} %"],
+        ["driven along", f"{case['driven_along']}, viscosity {case['viscosity']:.4g} Pa s"],
+        ["gradient x, y, z", f"{', '.join(f'{value:.4g}' for value in case['gradient'].values())} Pa/m"],
+        ["velocities at", case["velocities_at"]],
+        ["permeability x, y, z", permeability + ("" if error is None else f", error of the grid {100 * error:.2g} %")],
+        ["group", case["group"]],
     ]

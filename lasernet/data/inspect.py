@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lasernet.data.flow_inspect import describe_flows
+from lasernet.data.flow_structure import KIND as FLOW
 from lasernet.data.image_inspect import describe_images
 from lasernet.data.image_structure import KIND
 from lasernet.data.layout import Case, open_file
@@ -21,7 +23,7 @@ def describe(path: Path | str) -> dict[str, object]:
     Raises:
         DataError: if the file cannot be read.
     """
-    return by_kind(path, {"laser": describe_tracks, KIND: describe_images})
+    return by_kind(path, {"laser": describe_tracks, KIND: describe_images, FLOW: describe_flows})
 
 
 def describe_tracks(path: Path) -> dict[str, object]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from lasernet.data.checks import check
+from lasernet.data.flow_structure import KIND as FLOW
+from lasernet.data.flow_verify import verify_flows
 from lasernet.data.image_structure import KIND
 from lasernet.data.image_verify import verify_images
 from lasernet.data.inspect import molten_of
@@ -25,7 +27,7 @@ def verify_file(path: Path | str) -> list[dict[str, object]]:
     Raises:
         DataError: if the file cannot be read at all, or its structure is not that of the layout.
     """
-    return by_kind(path, {"laser": verify_tracks, KIND: verify_images})
+    return by_kind(path, {"laser": verify_tracks, KIND: verify_images, FLOW: verify_flows})
 
 
 def verify_tracks(path: Path) -> list[dict[str, object]]:

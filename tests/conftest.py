@@ -109,9 +109,8 @@ def checked_before(checked: Callable[[Callable[[], Checks]], Checks], monkeypatc
     for name in ("check_melt_pool", "check_grain_growth", "check_orientation"):
         monkeypatch.setattr(laser_checks, name, partial(checked, getattr(laser_checks, name)))
     for name in ("voronoi", "flow"):
-        checks = GENERATORS[name].checks
-        assert checks is not None
-        monkeypatch.setitem(GENERATORS, name, replace(GENERATORS[name], checks=partial(checked, checks)))
+        one = GENERATORS[name]
+        monkeypatch.setitem(GENERATORS, name, replace(one, checks=partial(checked, one.checks)))
 
 
 @pytest.fixture

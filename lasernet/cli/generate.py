@@ -19,7 +19,7 @@ from lasernet.options import options_of
 
 
 class Generators(TyperGroup):
-    """The generators as commands; one that is not built yet says so."""
+    """The generators as commands."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         from lasernet.data.generate import GENERATORS
@@ -33,12 +33,7 @@ class Generators(TyperGroup):
         from lasernet.data.generate import GENERATORS
 
         with formatter.section("Generators ('lasernet data generate NAME --help' shows a generator's options)"):
-            formatter.write_dl(
-                [
-                    (name, one.summary + (" (not built yet)" if one.recipe is None else ""))
-                    for name, one in GENERATORS.items()
-                ]
-            )
+            formatter.write_dl([(name, one.summary) for name, one in GENERATORS.items()])
 
 
 app = typer.Typer(cls=Generators, context_settings=HELP, subcommand_metavar="NAME [OPTIONS]", **PLAIN)
@@ -53,12 +48,11 @@ def generator_command(name: str) -> Any:
     """The command of one generator, with every option that its recipe takes.
 
     Raises:
-        OptionError: if there is no such generator, or it is not built yet.
+        OptionError: if there is no such generator.
     """
-    from lasernet.data.generate import built_generator
+    from lasernet.data.generate import generator_named
 
-    generator = built_generator(name)
-    assert generator.recipe is not None
+    generator = generator_named(name)
     counts = ", ".join(f"{preset} ({count:,})" for preset, count in generator.counts.items())
     shared: dict[str, tuple[Any, Any, Any]] = {  # type, default, option
         "out": (str, ..., typer.Option("--out", metavar="F.h5", help="HDF5 file to write.")),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lasernet.data.side_by_side import in_order
 from lasernet.data.track_writer import FileWriter, create_file
 from lasernet.simulate.laser import Frame, LaserTracks, Track
 
@@ -39,28 +37,11 @@ def write_laser(
     """Write a file of laser tracks; several cases are simulated at once, one on each core."""
     tracks = LaserTracks(**options)
     drawn = [tracks.draw(index, seed=seed) for index in range(count)]
-    simulated = simulate_all(options, seed, count)
+    simulated = in_order(partial(simulate_one, dict(options), seed), count)
     with create_file(path, overwrite=overwrite) as out:
         for index, (track, result) in enumerate(zip(drawn, simulated, strict=True)):
             _write_case(out, f"case-{index:04d}", tracks, track, result, {**provenance, "case": index})
             progress(index + 1, count)
-
-
-def simulate_all(options: Mapping[str, Any], seed: int, count: int) -> Iterator[SimulatedTrack]:
-    """The cases in their order; what a case is depends on the seed and its number alone."""
-    one = partial(simulate_one, dict(options), seed)
-    workers = min(count, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    if workers == 1:
-        yield from map(one, range(count))
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running = [pool.submit(one, index) for index in range(min(count, workers))]
-        for index in range(count):
-            result = running[index].result()
-            running[index] = None  # type: ignore[call-overload]  # so that written cases do not stay in memory
-            if len(running) < count:
-                running.append(pool.submit(one, len(running)))
-            yield result
 
 
 def simulate_one(options: dict[str, Any], seed: int, index: int) -> SimulatedTrack:

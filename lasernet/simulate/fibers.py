@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lasernet.errors import OptionError
 
 Floats = NDArray[np.float64]
-SECTIONS = 12  # heights at which fibers are kept apart
+SECTIONS = 24  # heights at which fibers are kept apart
 ROUNDS, PUSHES = 40, 100  # at most, until no two fibers overlap
 STALLED = 0.85  # of what they overlapped by before a round: if more is left after it, they will not come apart
 TOGETHER = 0.6  # what is left of the fibers' own ways when they do not fit

@@ -104,7 +104,7 @@ def test_every_verb_is_listed_and_has_help(verb: str) -> None:
         (["sample", "persistance"], "did you mean 'persistence'"),
         (["visualize", "nowhere"], "no run"),
         (["gridsearch", "predrnn", "--grid", "a=1"], "not built yet"),
-        (["data", "generate", "flow"], "not built yet"),
+        (["data", "generate", "flow"], "--out"),
         (["data", "info", "no.h5"], "no.h5"),
         (["data", "import", "nowhere", "--out", "x.h5"], "nowhere"),
     ],

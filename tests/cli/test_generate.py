@@ -57,7 +57,8 @@ def test_help_lists_generators_and_options_without_torch() -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["flow", "--out", "f.h5", "--n", "3"], "not built yet"),
+        (["flow", "--out", "f.h5", "--fraction", "0.9"], "0 to 0.7"),
+        (["flow", "--out", "f.h5", "--cells", "64,32,4"], "as many along x as along y"),
         (["vornoi"], "did you mean 'voronoi'"),
         (["voronoi"], "--out"),
         (["voronoi", "--out", "v.h5", "--grains", "many"], "--grains"),

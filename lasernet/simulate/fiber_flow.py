@@ -30,7 +30,8 @@ class FiberFlow:
         axis: along which the mean pressure falls: 0 for x, 1 for y.
         spacing: of the cells along x, y, z, m.
         velocity: m/s, (3, Z, Y, X); ``velocity_2d``: of every slice by itself.
-        pressure: the periodic part, Pa, (Z, Y, X); ``pressure_2d``: of every slice by itself.
+        pressure: the periodic part, Pa, (Z, Y, X), 0 on average over the fluid, and in solid cells; ``pressure_2d``: of
+            every slice by itself, 0 on average over each.
         permeability: along x, y, z, m².
         error: of the permeability, by which walls along the cells differ from the true walls in some slices.
         slip: of the solution; ``iterations``: it took.
@@ -149,8 +150,8 @@ class FiberFlows:
             self.spacing,
             velocity=velocity,
             velocity_2d=velocity_2d,
-            pressure=self.gradient * flow.pressure,
-            pressure_2d=self.gradient * pressure,
+            pressure=self.gradient * _in_fluid(flow.pressure, fluid, axis=None),
+            pressure_2d=self.gradient * _in_fluid(pressure, fluid, axis=(1, 2)),
             permeability=permeability(velocity.astype(np.float32), self.viscosity, self.gradient),
             error=self._error(bundle, axis, slices),
             slip=flow.slip,
@@ -182,3 +183,9 @@ class FiberFlows:
             coarse += float(slices[number].velocity[1 - axis].mean(dtype=np.float64))
             fine += float(true.velocity[1 - axis].mean())
         return abs(coarse / fine - 1)
+
+
+def _in_fluid(pressure: Floats, fluid: NDArray[np.bool_], axis: tuple[int, ...] | None) -> Floats:
+    """A pressure without its mean over the fluid, and without what it is inside solids, where it means nothing."""
+    mean = pressure.mean(axis=axis, keepdims=True, where=fluid)
+    return np.where(fluid, pressure - mean, 0).astype(pressure.dtype)

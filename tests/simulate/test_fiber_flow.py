@@ -34,6 +34,9 @@ def test_every_flow_obeys_the_laws_and_slices_have_no_flow_across(flows: list[Fi
             assert slip(velocity, flow.fluid) < 2e-3
             assert divergence_ratio(velocity, flow.spacing) < 1e-5
         assert not flow.velocity_2d[2].any()
+        assert not flow.pressure[~flow.fluid].any()
+        assert abs(flow.pressure.mean(where=flow.fluid)) < 1e-4 * np.abs(flow.pressure).max()
+        assert np.abs(flow.pressure_2d.mean(axis=(1, 2))).max() < 1e-4 * np.abs(flow.pressure_2d).max()
         assert np.abs(flow.velocity[2]).max() > 0.02 * np.abs(flow.velocity).max()
         assert flow.permeability[flow.axis] > 0
         assert 0 < flow.error < 0.5

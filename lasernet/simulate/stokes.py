@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from lasernet.errors import DataError, OptionError
 
 Floats = NDArray[np.floating]
-CHECK_EVERY = 3  # iterations, since the mean velocity costs as much as one
 LEAST_ARM = 1e-3  # of the distance to a neighbor, at which a wall is taken to be if it is nearer
 LEAST_CUT = 1e-3  # in units of 1/h²: a weaker pull of a wall is that of a wall on the neighbor itself
 
@@ -135,8 +134,9 @@ def solve_stokes(
     force = np.zeros(len(shape))
     force[axis] = 1.0
     forces, iterations = _conjugate_gradients(system, force, tolerance, most, start)
-    flow, pressure = system.driven(forces)
+    flow, waves = system.driven(forces)
     velocity, missed = system.at_rest(flow, forces)
+    pressure = scipy.fft.irfftn(waves, s=shape)
     mean = float(np.abs(velocity[axis].mean(dtype=np.float64)))
     slip = missed / mean if mean > 0 else float("inf")
     return StokesFlow(velocity * unit**2, pressure * unit, forces, slip, iterations, slip <= 2 * tolerance)
@@ -175,8 +175,8 @@ class _System:
         inverse.flat[0] = 0.0  # the mean is left to the balance of forces
         return [symbol.astype(kind) for symbol in symbols], inverse.astype(self.precision)
 
-    def driven(self, forces: Floats) -> tuple[Floats, Floats]:
-        """The flow of zero mean that forces drive, and its pressure."""
+    def driven(self, forces: Floats) -> tuple[Floats, NDArray[np.complexfloating]]:
+        """The flow of zero mean that forces drive, and the Fourier transform of its pressure."""
         symbols, inverse = self._symbols
         waves = [scipy.fft.rfftn(one) for one in forces]
         potential = sum(np.conj(symbol) * wave for symbol, wave in zip(symbols, waves, strict=True)) * inverse
@@ -186,19 +186,17 @@ class _System:
                 for symbol, wave in zip(symbols, waves, strict=True)
             ]
         )
-        return flow, scipy.fft.irfftn(potential, s=self.shape)
+        return flow, potential
 
-    def balanced(self, forces: Floats) -> Floats:
-        """Forces on held faces alone, the mean of each component taken off."""
+    def balanced(self, forces: Floats) -> tuple[Floats, Floats]:
+        """Forces on held faces alone, the mean of each component taken off; and that mean."""
         forces = np.where(self.held, forces, 0)
-        return np.where(self.held, forces - self._mean(forces), 0)
+        total = forces.reshape(len(self.spacing), -1).sum(axis=1, dtype=np.float64).reshape(self._one_each)
+        mean = np.asarray((total / self.counts).astype(self.precision))
+        return np.where(self.held, forces - mean, 0), mean
 
-    def _mean(self, on_held: Floats) -> Floats:
-        total = on_held.reshape(len(self.spacing), -1).sum(axis=1, dtype=np.float64).reshape(self._one_each)
-        return np.asarray((total / self.counts).astype(self.precision))
-
-    def apply(self, forces: Floats) -> Floats:
-        """What forces do to the walls' condition."""
+    def apply(self, forces: Floats) -> tuple[Floats, Floats]:
+        """What forces do to the walls' condition, and the mean flow that would bring the walls to rest, reversed."""
         flow = self.driven(forces)[0]
         return self.balanced(flow if self.compliance is None else flow + self.compliance * forces)
 
@@ -208,14 +206,16 @@ class _System:
         found = np.zeros_like(scaled)
         for axis, size in enumerate(self.spacing, start=1):
             found += (2 * scaled - np.roll(scaled, 1, axis) - np.roll(scaled, -1, axis)) / self.precision.type(size**2)
-        return self.balanced(found if self.share is None else self.share * found)
+        return self.balanced(found if self.share is None else self.share * found)[0]
 
     def at_rest(self, flow: Floats, forces: Floats) -> tuple[Floats, float]:
         """The flow with the mean that brings the walls to rest, and the root of the mean square of what is missed."""
-        condition = np.where(self.held, flow if self.compliance is None else flow + self.compliance * forces, 0)
-        mean = self._mean(condition)
-        missed = np.where(self.held, condition - mean, 0).astype(np.float64)
-        return flow - mean, float(np.sqrt((missed**2).sum() / self.counts.sum()))
+        missed, mean = self.balanced(flow if self.compliance is None else flow + self.compliance * forces)
+        return flow - mean, self.size(missed)
+
+    def size(self, on_held: Floats) -> float:
+        """Root of the mean square over the held faces."""
+        return float(np.sqrt(_dot(on_held, on_held) / self.counts.sum()))
 
 
 def _conjugate_gradients(
@@ -226,30 +226,23 @@ def _conjugate_gradients(
     balance = -force.reshape(system._one_each) * cells / system.counts
     forces = np.where(system.held, balance, 0).astype(system.precision)
     if start is not None:
-        forces += system.balanced(start.astype(system.precision))
-    residual = -system.apply(forces)
+        forces += system.balanced(start.astype(system.precision))[0]
+    residual, mean = system.apply(forces)
+    residual = -residual
     step = system.precondition(residual)
     direction, product = step.copy(), _dot(residual, step)
     iterations = 0
-    while iterations < most and product > 0:
-        changed = system.apply(direction)
+    while iterations < most and product > 0 and system.size(residual) > tolerance * float(np.abs(mean).max()):
+        changed, lifted = system.apply(direction)
         length = system.precision.type(product / _dot(direction, changed))
         forces += length * direction
         residual -= length * changed
+        mean += length * lifted
         iterations += 1
-        if iterations % CHECK_EVERY == 0 and _slip(system, forces, residual) <= tolerance:
-            break
         step = system.precondition(residual)
         product, before = _dot(residual, step), product
         direction = step + system.precision.type(product / before) * direction
     return forces, iterations
-
-
-def _slip(system: _System, forces: Floats, residual: Floats) -> float:
-    velocity, _ = system.at_rest(system.driven(forces)[0], forces)
-    mean = max(abs(float(one.mean(dtype=np.float64))) for one in velocity)
-    missed = float(np.sqrt(_dot(residual, residual) / system.counts.sum()))
-    return missed / mean if mean > 0 else float("inf")
 
 
 def _dot(first: Floats, second: Floats) -> float:

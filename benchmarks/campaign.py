@@ -24,19 +24,22 @@ class Campaign:
         folder: of the runs.
         configs: name → words of ``lasernet train``.
         words: that all of them share; the seed and one thread are added.
+        results: the file that a finished run has.
     """
 
     folder: Path
     configs: Mapping[str, tuple[str, ...]]
     words: tuple[str, ...]
+    results: str = "test_results.json"
 
     def path(self, name: str, seed: int) -> Path:
         """Where a configuration's run with a seed lies."""
-        return self.folder / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
+        plain = name.replace(", ", "-").replace(" ", "-").replace(":", "").replace("*", "x")
+        return self.folder / f"{plain}-{seed}"
 
     def finished(self, name: str, seed: int) -> bool:
-        """Whether that run has its test results."""
-        return (self.path(name, seed) / "test_results.json").is_file()
+        """Whether that run has its results."""
+        return (self.path(name, seed) / self.results).is_file()
 
     def command(self, name: str, seed: int) -> list[str]:
         """The words of a run after ``lasernet``, without the place where it is written."""

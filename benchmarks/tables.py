@@ -14,6 +14,7 @@ from typing import Any
 
 import front_tables
 import laser_tables
+import study_tables
 
 from lasernet.viz.report import inject, markdown_table, table_names
 
@@ -266,6 +267,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "wgan_step": wgan_step,
     "exaca_tracks": exaca_tracks,
     **laser_tables.TABLES,
+    **study_tables.TABLES,
     "front_sources": front_tables.front_sources,
 }
 

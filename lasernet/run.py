@@ -1,8 +1,8 @@
 """A run: the directory that holds everything about one training, readable without running any code.
 
 ``config.json`` (every resolved option), ``weights.safetensors`` (best by validation),
-``last.safetensors``, ``metrics.jsonl``, ``test_results.json``, ``losses.png``, ``figures/`` and
-``state/`` (checkpoints to resume from). Each file appears by rename; nothing is a pickle.
+``last.safetensors``, ``metrics.jsonl``, ``test_results.json`` or ``val_results.json``, ``losses.png``,
+``figures/`` and ``state/`` (checkpoints to resume from). Each file appears by rename; nothing is a pickle.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lasernet.errors import OptionError
+from lasernet.errors import DataError, OptionError
 from lasernet.physics.flow import permeability
 from lasernet.simulate.fibers import Bundle, pack_bundle
 from lasernet.simulate.stokes import StokesFlow, cut_walls, solve_stokes, voxel_walls
@@ -16,6 +16,7 @@ from lasernet.simulate.stokes import StokesFlow, cut_walls, solve_stokes, voxel_
 VERSION = 1  # rises when the same options and seed give other flows
 DENSEST = 0.7  # share of solid beyond which random packings with gaps are not found
 PRECISION: dict[str, type[np.floating]] = {"single": np.float32, "double": np.float64}
+MOST = 2000  # iterations of the solver
 PROBES = 3  # slices in which the walls of the cells are compared with the true walls
 
 Floats = NDArray[np.floating]
@@ -83,6 +84,8 @@ class FiberFlows:
         """
         if len(cells) != 3 or min(cells[:2]) < 8 or cells[2] < 1:
             raise OptionError(f"--cells {','.join(map(str, cells))}: expected x,y,z: 8 or more, 8 or more, 1 or more")
+        if cells[0] != cells[1]:
+            raise OptionError(f"--cells {','.join(map(str, cells))}: expected as many along x as along y")
         for name, value in (
             ("size", size), ("slice-distance", slice_distance), ("radius", radius), ("gap", gap),
             ("gradient", gradient), ("viscosity", viscosity),
@@ -100,8 +103,6 @@ class FiberFlows:
         self.cells = (cells[0], cells[1], cells[2])
         step = size / cells[0]
         self.spacing = (step, step, slice_distance)
-        if abs(cells[1] - cells[0]) > 0:
-            raise OptionError(f"--cells {','.join(map(str, cells))}: expected as many along x as along y")
         self.size, self.radius, self.gap = size, radius, gap
         self.fraction, self.sway, self.path = fraction, sway, path
         self.axes = {"both": (0, 1), "x": (0,), "y": (1,)}[drive]
@@ -138,10 +139,7 @@ class FiberFlows:
         forces, pressure = np.zeros_like(flat), np.zeros(fluid.shape, dtype=self.precision)
         for number, one in enumerate(slices):
             flat[1:, number], forces[1:, number], pressure[number] = one.velocity, one.forces, one.pressure
-        flow = solve_stokes(
-            voxel_walls(fluid), self.spacing[::-1], 2 - axis, tolerance=self.tolerance, precision=self.precision,
-            start=forces, most=2000,
-        )  # fmt: skip
+        flow = self._solve(fluid, axis, start=forces)
         velocity, velocity_2d = (self.gradient / self.viscosity * part[::-1] for part in (flow.velocity, flat))
         return FiberFlow(
             bundle,
@@ -164,11 +162,23 @@ class FiberFlows:
         heights = np.arange(self.cells[2]) * self.spacing[2]
         return np.stack([bundle.distance(centers, centers, float(z)) > 0 for z in heights])
 
-    def _solve(self, layer: NDArray[np.bool_], axis: int) -> StokesFlow:
-        sizes = self.spacing[1::-1]
-        return solve_stokes(
-            voxel_walls(layer), sizes, 1 - axis, tolerance=self.tolerance, precision=self.precision, most=2000
-        )
+    def _solve(self, fluid: NDArray[np.bool_], axis: int, start: Floats | None = None) -> StokesFlow:
+        """The flow in the whole block or in one slice of it.
+
+        Raises:
+            DataError: if it cannot be found to the tolerance.
+        """
+        dimensions = fluid.ndim
+        flow = solve_stokes(
+            voxel_walls(fluid), self.spacing[dimensions - 1 :: -1], dimensions - 1 - axis, tolerance=self.tolerance,
+            precision=self.precision, most=MOST, start=start,
+        )  # fmt: skip
+        if not flow.converged:
+            raise DataError(
+                f"a flow has a slip of {flow.slip:.1e} after {flow.iterations} iterations; expected at most "
+                f"{self.tolerance:g}; take --precision double, or a larger --tolerance"
+            )
+        return flow
 
     def _error(self, bundle: Bundle, axis: int, slices: list[StokesFlow]) -> float:
         """By how much the mean flow of some slices differs from that with walls where the fibers truly end."""
@@ -179,7 +189,7 @@ class FiberFlows:
             z = number * self.spacing[2]
             faces = np.stack([bundle.distance(centers, edges, z), bundle.distance(edges, centers, z)])
             sizes = self.spacing[1::-1]
-            true = solve_stokes(cut_walls(faces, sizes), sizes, 1 - axis, tolerance=self.tolerance, most=2000)
+            true = solve_stokes(cut_walls(faces, sizes), sizes, 1 - axis, tolerance=self.tolerance, most=MOST)
             coarse += float(slices[number].velocity[1 - axis].mean(dtype=np.float64))
             fine += float(true.velocity[1 - axis].mean())
         return abs(coarse / fine - 1)

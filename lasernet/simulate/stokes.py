@@ -84,7 +84,7 @@ class StokesFlow:
         forces: on the held faces, in g, (d, *shape); a start for another solution.
         slip: root of the mean square of what the walls' condition is missed by, over the mean velocity along g.
         iterations: of the conjugate gradients.
-        converged: whether the slip is within the tolerance.
+        converged: whether the slip is within twice the tolerance: rounding lets it drift from what iterations count.
     """
 
     velocity: Floats

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from lasernet.errors import OptionError
+from lasernet.errors import DataError, OptionError
 from lasernet.physics.flow import divergence_ratio, slip
+from lasernet.simulate import fiber_flow
 from lasernet.simulate.fiber_flow import FiberFlow, FiberFlows
 
 SMALL = {"cells": (32, 32, 5), "size": 26e-6, "slice_distance": 10e-6, "fraction": (0.2, 0.3), "sway": (2e-6,)}
@@ -54,6 +55,13 @@ def test_velocity_scales_with_the_gradient_over_the_viscosity_and_permeability_d
     assert thin.velocity == pytest.approx(15 * flows[0].velocity, rel=1e-4, abs=1e-12)
     assert thin.pressure == pytest.approx(3 * flows[0].pressure, rel=1e-4, abs=1e-3)
     assert thin.permeability == pytest.approx(flows[0].permeability, rel=1e-4)
+
+
+def test_a_flow_that_is_not_found_to_the_tolerance_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fiber_flow, "MOST", 2)
+    recipe = FiberFlows(**SMALL)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="--precision double"):
+        recipe.simulate(0, seed=5)
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,8 @@ def _print_errors(console: Any, one: dict[str, Any], split: str, part: dict[str,
         errors.add_section()
         errors.add_row("cells", *(_number(part["metrics"][r].get("cells")) for r in shown))
         console.print(errors)
+    if not part["skill"]:  # without baselines there is none
+        return
     together = len(regions) if console.width >= 110 else 2  # an interval must not be cut off
     for start in range(0, len(regions), together):
         shown = regions[start : start + together]

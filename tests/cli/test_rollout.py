@@ -63,6 +63,13 @@ def test_a_table_shows_errors_by_horizon_and_says_what_was_given(
     assert ("sharpness in active cells" in out) == (run != "T")
 
 
+def test_a_table_without_baselines_has_no_skill(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tables = [call(capsys, "eval", folder / "M", "--format", "table", *more)[1] for more in ([], ["--no-baselines"])]
+    assert ["skill" in table for table in tables] == [True, False]
+    assert ["persistence" in table for table in tables] == [True, False]
+    assert all("MSE on" in table for table in tables)
+
+
 def test_json_csv_and_gates_hold_every_step(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gate = "rollout.steps.3.metrics.all.mse>0"
     code, out, errors = call(capsys, "eval", folder / "T", "--rollout", 3, "--fail-if", gate)

@@ -23,7 +23,7 @@ FOLDER = ROOT / ".bench" / "full-track"
 TRACK = FOLDER / "track.h5"
 EPOCHS = ("--epochs", "40", "--ema", "0.98")
 CONFIGS = {
-    "one slice": ("grain-front", *EPOCHS, "--slices", "1"),
+    "one slice": ("grain-front", *EPOCHS, "--slices", "1", "--mirror-scan"),
     "three slices": ("grain-front", *EPOCHS),
 }
 KEPT = ("metrics", "skill", "baselines", "gate", "intervals", "cost")

@@ -34,6 +34,7 @@ from lasernet.physics.nearest import nearest_solid
 from lasernet.physics.solidification import may_freeze
 from lasernet.registry import register_model
 
+IMAGE_RANK = 4  # dimensions of fields in a batch, at least: (B, C, H, W)
 SAME_COLOR = 1.5 / 255  # channels of equal colors differ by less
 MARGIN = 8  # cells around those that may freeze: nearly what the network sees of each
 SEVERAL = Only("slices", ("3", "5"))
@@ -117,6 +118,7 @@ class GrainFront(Model):
         offset_bias: Annotated[bool, "learn which offsets are copied from"] = True,
         distance: Annotated[bool, "learn how much nearer cells are preferred"] = True,
         mirror: Annotated[bool, "train on slices in reverse order too", SEVERAL] = True,
+        mirror_scan: Annotated[bool, "train on images mirrored along the scan too: helps where data are few"] = False,
         gate_weight: Annotated[float, "weight of the cross entropy of freezing"] = 0.1,
         color_weight: Annotated[float, "weight of the error of the color where it froze"] = 0.6,
         grain_weight: Annotated[float, "weight of the cross entropy of the copied grain"] = 0.06,
@@ -131,7 +133,7 @@ class GrainFront(Model):
         self.inputs = (f"beside_{self.slices // 2}",) if self.slices > 1 else ()
         self.shown = {"interface": interface, "history": history}
         self.arrival = arrival
-        self.mirror = mirror
+        self.mirror, self.mirror_scan = mirror, mirror_scan
         self.weights = {"gate": gate_weight, "color": color_weight, "grain": grain_weight}
         self.register_buffer("melting", torch.tensor(0.0))  # K about liquidus
         self.register_buffer("cells_per_item", torch.tensor(1.0))
@@ -243,6 +245,7 @@ class GrainFront(Model):
         Sums over cells, divided by the items and by how many such cells an item has on average: each cell counts
         the same, however many are in the batch.
         """
+        batch = self._mirrored(batch)
         said = self._ask(batch, self._turned(batch))
         if said is None:
             nothing = sum((parameter.sum() * 0 for parameter in self.parameters()), torch.zeros(()))
@@ -260,11 +263,24 @@ class GrainFront(Model):
     def _turned(self, batch: Batch) -> Tensor | None:
         """Which items to see with slices in reverse order: half of them, in training only.
 
-        That is a mirror image that the scan does not change. Along the scan, the two sides of a pool differ.
+        That is a mirror image that the scan does not change.
         """
         if not (self.mirror and self.slices > 1 and self.training and "seed" in batch):
             return None
         return uniform(batch["seed"], 1)[:, 0] < 0.5
+
+    def _mirrored(self, batch: Batch) -> Batch:
+        """A batch in which half of the items have all images mirrored, in training only.
+
+        The two sides of a pool differ along the scan: with many tracks to learn from this costs, with one it helps.
+        """
+        if not (self.mirror_scan and self.training and "seed" in batch):
+            return batch
+        chosen = uniform(batch["seed"], 2)[:, 1] < 0.5
+        return {
+            name: torch.where(chosen.reshape(-1, *[1] * (x.ndim - 1)), x.flip(-1), x) if x.ndim >= IMAGE_RANK else x
+            for name, x in batch.items()
+        }
 
 
 def _may_freeze(batch: Batch) -> Tensor:

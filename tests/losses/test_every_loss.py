@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor
+from velocity_batches import random_flows
 
 from lasernet.engine.plan import knobs, model_class, pick_task
 from lasernet.errors import OptionError
@@ -23,13 +24,20 @@ VARIANTS: list[tuple[str, dict[str, object]]] = [
     ("ssim", {"data_range": 2.0}),
     ("sharpness", {"base": "l1", "gradient_error": "squared", "perceptual_weight": 0.1}),
     ("sharpness", {"base": "charbonnier", "weighting": "exponential", "gradient_weight": 0.0}),
+    *[(name, {"per_component": True}) for name in ("nmae", "nmse")],
 ]
 CASES = [*[(name, {}) for name in LOSSES.names()], *VARIANTS]
 every = pytest.mark.parametrize(
     ("name", "options"), CASES, ids=[f"{n}-{'-'.join(map(str, o.values()))}" for n, o in CASES]
 )
-OF_PREDICTIONS_ALONE = ("total-variation", "palette")  # the truth is not where these are smallest
+OF_PREDICTIONS_ALONE = (
+    "total-variation",
+    "palette",
+    "divergence",
+    "momentum",
+)  # the truth is not where these are smallest
 COLORS_ONLY = ("palette", "perceptual")
+VELOCITIES_ONLY = ("divergence", "flux", "laplacian", "momentum", "no-slip", "smoothness")
 
 
 def build(name: str, options: dict[str, object]) -> Loss:
@@ -63,6 +71,11 @@ def frames(items: int = 2, rows: int = 12, columns: int = 18, dtype: torch.dtype
     }
 
 
+def batch_for(name: str, **sizes: int | torch.dtype) -> dict[str, Tensor]:
+    """A batch that a loss is made for."""
+    return random_flows(**sizes) if name in VELOCITIES_ONLY else frames(**sizes)  # type: ignore[arg-type]
+
+
 def noisy(target: Tensor, scale: float = 0.3) -> Tensor:
     noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     return target + scale * noise.to(target.dtype)
@@ -78,7 +91,7 @@ def value_and_gradient(loss: Loss, prediction: Tensor, batch: dict[str, Tensor])
 
 @every
 def test_it_is_never_negative_and_smallest_at_the_truth(name: str, options: dict[str, object]) -> None:
-    loss, batch = build(name, options), frames()
+    loss, batch = build(name, options), batch_for(name)
     least, gradient = value_and_gradient(loss, batch["target"], batch)
     assert gradient.isfinite().all()
     if name not in OF_PREDICTIONS_ALONE:
@@ -94,7 +107,7 @@ def test_it_is_never_negative_and_smallest_at_the_truth(name: str, options: dict
 
 @every
 def test_following_its_gradient_lowers_it(name: str, options: dict[str, object]) -> None:
-    loss, batch = build(name, options), frames()
+    loss, batch = build(name, options), batch_for(name)
     prediction = noisy(batch["target"])
     before, gradient = value_and_gradient(loss, prediction, batch)
     after = loss(prediction - 1e-3 * gradient / gradient.abs().max(), batch["target"], batch)
@@ -103,7 +116,7 @@ def test_following_its_gradient_lowers_it(name: str, options: dict[str, object])
 
 @every
 def test_it_is_a_mean_over_items(name: str, options: dict[str, object]) -> None:
-    loss, batch = build(name, options), frames(items=4)
+    loss, batch = build(name, options), batch_for(name, items=4)
     prediction = noisy(batch["target"])
     whole, gradient = value_and_gradient(loss, prediction, batch)
     parts = [
@@ -117,24 +130,24 @@ def test_it_is_a_mean_over_items(name: str, options: dict[str, object]) -> None:
 @every
 @pytest.mark.parametrize("garbage", [float("nan"), float("inf"), 1e30])
 def test_masked_cells_do_not_count_whatever_they_hold(name: str, options: dict[str, object], garbage: float) -> None:
-    loss, batch = build(name, options), frames()
+    loss, batch = build(name, options), batch_for(name)
     prediction, mask = noisy(batch["target"]), batch["mask"]
     clean, clean_gradient = value_and_gradient(loss, prediction, batch)
-    spoiled = {
-        **batch,
-        "target": torch.where(mask, batch["target"], garbage),
-        "future_temperature": torch.where(mask, batch["future_temperature"], garbage),
-        "ipf": torch.where(mask[:, None], batch["ipf"], garbage),
-    }
-    value, gradient = value_and_gradient(loss, torch.where(mask, prediction, -garbage), spoiled)
+    fields = [key for key in ("target", "future_temperature", "velocity", "pressure") if key in batch]
+    spoiled = {**batch, **{key: torch.where(mask, batch[key], garbage) for key in fields}}
+    if "ipf" in batch:
+        spoiled["ipf"] = torch.where(mask[:, None], batch["ipf"], garbage)
+    judges_solids = name == "no-slip"
+    answer = prediction if judges_solids else torch.where(mask, prediction, -garbage)
+    value, gradient = value_and_gradient(loss, answer, spoiled)
     assert value == clean
     assert torch.equal(gradient, clean_gradient)
-    assert not gradient[~mask.expand_as(gradient)].any()
+    assert judges_solids or not gradient[~mask.expand_as(gradient)].any()
 
 
 @every
 def test_an_item_without_valid_cells_counts_as_zero(name: str, options: dict[str, object]) -> None:
-    loss, batch = build(name, options), frames()
+    loss, batch = build(name, options), batch_for(name)
     prediction = noisy(batch["target"])
     one = loss(prediction[:1], batch["target"][:1], {key: value[:1] for key, value in batch.items()})
     batch["mask"][1] = False
@@ -147,7 +160,7 @@ def test_an_item_without_valid_cells_counts_as_zero(name: str, options: dict[str
 
 @every
 def test_its_gradient_is_the_derivative(name: str, options: dict[str, object]) -> None:
-    loss, batch = build(name, options).double(), frames(rows=5, columns=6, dtype=torch.float64)
+    loss, batch = build(name, options).double(), batch_for(name, rows=5, columns=6, dtype=torch.float64)
     generator = torch.Generator().manual_seed(2)
     prediction = noisy(batch["target"]).requires_grad_()
     direction = torch.randn(prediction.shape, generator=generator, dtype=torch.float64)
@@ -165,7 +178,7 @@ def test_its_gradient_is_the_derivative(name: str, options: dict[str, object]) -
 
 @every
 def test_mixed_precision_costs_no_digits(name: str, options: dict[str, object]) -> None:
-    loss, batch = build(name, options), frames()
+    loss, batch = build(name, options), batch_for(name)
     prediction = noisy(batch["target"])
     plain = loss(prediction, batch["target"], batch)
     with torch.autocast("cpu", torch.bfloat16):
@@ -178,7 +191,7 @@ def test_mixed_precision_costs_no_digits(name: str, options: dict[str, object]) 
 
 @every
 def test_randomness_is_neither_used_nor_disturbed(name: str, options: dict[str, object]) -> None:
-    batch = frames()
+    batch = batch_for(name)
     prediction, values = noisy(batch["target"]), []
     for seed in (0, 1):
         torch.manual_seed(seed)
@@ -196,8 +209,8 @@ def test_temperatures_are_judged_in_any_unit_or_refused_in_one_line(
     loss, batch = build(name, options), frames()
     batch["target"] = batch["future_temperature"] / unit  # K, or multiples of 12.5 K
     prediction = noisy(batch["target"], 20 / unit)
-    if name in COLORS_ONLY or options.get("perceptual_weight"):
-        with pytest.raises(OptionError, match="judges colors") as caught:
+    if name in (*COLORS_ONLY, *VELOCITIES_ONLY) or options.get("perceptual_weight"):
+        with pytest.raises(OptionError, match=r"judges (colors|velocities)|needs 'velocity'") as caught:
             loss(prediction, batch["target"], batch)
         assert "\n" not in str(caught.value)
         return
@@ -219,7 +232,7 @@ def test_a_batch_without_what_a_loss_needs_is_refused_in_one_line(name: str) -> 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 2), (3, 11), (13, 1)])
 @every
 def test_images_of_any_size_are_judged(name: str, options: dict[str, object], size: tuple[int, int]) -> None:
-    loss, batch = build(name, options), frames(rows=size[0], columns=size[1])
+    loss, batch = build(name, options), batch_for(name, rows=size[0], columns=size[1])
     value, gradient = value_and_gradient(loss, noisy(batch["target"]), batch)
     assert value.isfinite()
     assert gradient.isfinite().all()

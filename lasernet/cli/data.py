@@ -29,8 +29,10 @@ def import_data(
     ],
     out: Annotated[str, typer.Option("--out", metavar="F.h5", help="HDF5 file to write.")],
     form: Annotated[
-        Literal["auto", "lasernet-csv", "lasernet-pt", "images", "h5-stacks", "npy", "boundaries"],
-        typer.Option("--format", help="Format of the source; auto finds all but boundaries."),
+        Literal[
+            "auto", "lasernet-csv", "lasernet-pt", "flow-pt", "images", "h5-stacks", "npy", "boundaries", "micrographs"
+        ],
+        typer.Option("--format", help="Format of the source; auto finds all but boundaries and micrographs."),
     ] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     material: Annotated[
@@ -64,13 +66,17 @@ def import_data(
     ] = None,
     invert: Annotated[bool, typer.Option("--invert", help="Images: The source has bright boundaries.")] = False,
     periodic: Annotated[bool, typer.Option("--periodic", help="Images: Opposite edges of an image meet.")] = False,
-    pixel_size: Annotated[float | None, typer.Option(metavar="M", help="Images: Pixel of the source, m.")] = None,
+    pixel_size: Annotated[
+        float | None, typer.Option(metavar="M", help="Images: Pixel of the source, m [micrographs: 0.521e-6].")
+    ] = None,
     value_range: Annotated[
         str | None, typer.Option(metavar="LOW,HIGH", help="Images: Values of black and white [by type].")
     ] = None,
     group_by: Annotated[
-        Literal["image", "file"] | None,
-        typer.Option(help="Images: What no split parts: patches of an image, or images of a file [image]."),
+        Literal["image", "file", "source"] | None,
+        typer.Option(
+            help="Images: What no split parts: patches of an image [image], images of a file, or all [micrographs]."
+        ),
     ] = None,
     key: Annotated[str | None, typer.Option(metavar="NAME", help="Images: Data set in each .h5 [the first].")] = None,
     image_axis: Annotated[
@@ -91,14 +97,39 @@ def import_data(
         float | None,
         typer.Option(metavar="SHARE", help="Boundaries: Part of a patch that was molten and solid again [0.9]."),
     ] = None,
+    viscosity: Annotated[float | None, typer.Option(metavar="PA_S", help="Flows: Of the fluid, Pa s [0.5].")] = None,
+    density: Annotated[
+        float | None,
+        typer.Option(metavar="KG_M3", help="flow-pt: Of the fluid; published pressures are over it [1250]."),
+    ] = None,
+    gradient: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PA_M", help="Flows: By which the pressure falls [flow-pt: p.pt tells; micrographs: 1e5]."
+        ),
+    ] = None,
+    slice_distance: Annotated[
+        float | None, typer.Option(metavar="M", help="flow-pt: Of slices along z, m [height of the block over them].")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(metavar="GRAY", help="Micrographs: Above it, pixels are bright [two values only].")
+    ] = None,
+    fibers: Annotated[
+        Literal["bright", "dark"] | None, typer.Option(help="Micrographs: What the fibers are [bright].")
+    ] = None,
+    height: Annotated[
+        int | None, typer.Option(metavar="PX", help="Micrographs: Rows to bring them to, by nearest pixels.")
+    ] = None,
 ) -> None:
-    """Convert laser tracks or images into the toolkit's HDF5 layout.
+    """Convert laser tracks, images or flows into the toolkit's HDF5 layout.
 
     \b
     lasernet data import run7/ --out run7.h5 --material 316L --time-step 22.5e-6 --scan-speed 0.8
     lasernet data import micrographs/ --out steel.h5 --patch 64 --shrink 4 --invert
     lasernet data import stacks.zip --out voronoi.h5
     lasernet data import run7.h5 --out grains.h5 --format boundaries --plane xy
+    lasernet data import flow-3d/dataset_3d.zip --out flows.h5
+    lasernet data import sections/ --out tow.h5 --format micrographs --height 256
     """
     from lasernet.data.importers import import_source
 
@@ -130,6 +161,13 @@ def import_data(
         boundary_width=boundary_width,
         smooth=smooth,
         solidified=solidified,
+        viscosity=viscosity,
+        density=density,
+        gradient=gradient,
+        slice_distance=slice_distance,
+        threshold=threshold,
+        fibers=fibers,
+        height=height,
     )
     result(str(path))
 

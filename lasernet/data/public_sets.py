@@ -65,13 +65,13 @@ KNOWN: dict[str, PublicSet] = {
             size=50_000_000_000,
             hashes=None,
         ),
-        _zenodo("flow-2d", 16940478, "velocity and pressure of resin between fibres in 2D", files="dataset*"),
+        _zenodo("flow-2d", 16940478, "velocity and pressure of resin between fibers in 2D", files="dataset*"),
         _zenodo("flow-2d-weights", 17306446, "U-Nets trained on flow-2d by its authors"),
         _zenodo(
-            "flow-3d", 18341260, "velocity and pressure of resin between fibres in 3D", files="dataset*",
+            "flow-3d", 18341260, "velocity and pressure of resin between fibers in 3D", files="dataset*",
             size=2_100_000_000,
         ),
-        _zenodo("micrographs", 6611926, "micrographs of fibre tows; access is granted by its authors on request"),
+        _zenodo("micrographs", 6611926, "micrographs of fiber tows; access is granted by its authors on request"),
     )
 }  # fmt: skip
 

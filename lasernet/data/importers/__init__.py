@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from lasernet.data.importers.boundaries import BoundaryOptions, import_boundaries
+from lasernet.data.importers.flow_pt import FlowPtOptions, import_flow_pt
 from lasernet.data.importers.frames import frame_number, in_order, times
 from lasernet.data.importers.images import ImageOptions, import_images
+from lasernet.data.importers.micrographs import MicrographOptions, import_micrographs
 from lasernet.data.importers.sources import FORMATS, find_files, opened_source
 from lasernet.data.importers.tracks import TrackOptions, import_track
 from lasernet.data.new_file import check_target
@@ -18,13 +20,17 @@ from lasernet.registry import suggestion
 
 __all__ = ["FORMATS", "find_files", "frame_number", "import_source", "in_order", "times"]
 
-_OPTIONS: dict[str, type[TrackOptions] | type[ImageOptions] | type[BoundaryOptions]] = {
+Options = TrackOptions | ImageOptions | BoundaryOptions | FlowPtOptions | MicrographOptions
+
+_OPTIONS: dict[str, type[Options]] = {
     "lasernet-csv": TrackOptions,
     "lasernet-pt": TrackOptions,
     "images": ImageOptions,
     "h5-stacks": ImageOptions,
     "npy": ImageOptions,
     "boundaries": BoundaryOptions,
+    "flow-pt": FlowPtOptions,
+    "micrographs": MicrographOptions,
 }
 _ONLY_OF = {"image_axis": ("h5-stacks", "npy"), "key": ("h5-stacks",)}
 
@@ -43,12 +49,14 @@ def import_source(
     """Convert a directory, a glob pattern, an archive or one file of a known format into a file of the one layout.
 
     Args:
-        name: of the case; left out, "track" or "images", so that the result does not depend on where the source lies.
+        name: of the case, or how those of several begin; left out, it says what is in it, so that the result does not
+            depend on where the source lies.
         overwrite: replace ``out`` if it is there.
         progress: called with (parts done, parts in all).
         notes: added to the provenance.
-        options: of the format: the fields of ``tracks.TrackOptions``, ``images.ImageOptions`` or
-            ``boundaries.BoundaryOptions``. Those that are None count as left out.
+        options: of the format: the fields of ``tracks.TrackOptions``, ``images.ImageOptions``,
+            ``boundaries.BoundaryOptions``, ``flow_pt.FlowPtOptions`` or ``micrographs.MicrographOptions``. Those that
+            are None count as left out.
 
     Returns:
         ``out``.
@@ -71,7 +79,7 @@ def import_source(
     return out
 
 
-def _parse(kind: str, given: dict[str, object]) -> TrackOptions | ImageOptions | BoundaryOptions:
+def _parse(kind: str, given: dict[str, object]) -> Options:
     """The options of a format.
 
     Raises:
@@ -90,7 +98,7 @@ def _parse(kind: str, given: dict[str, object]) -> TrackOptions | ImageOptions |
             )
     if kind == "boundaries" and "plane" not in given:
         raise OptionError("boundary maps are cut from slices of one plane; expected it; add --plane xy, xz or yz")
-    make: Callable[..., TrackOptions | ImageOptions | BoundaryOptions] = _OPTIONS[kind]
+    make: Callable[..., Options] = _OPTIONS[kind]
     return make(**given)
 
 
@@ -99,11 +107,13 @@ def _names(kind: str) -> list[str]:
     return [name for name in known if kind in _ONLY_OF.get(name, (kind,))]
 
 
-def _importer(
-    kind: str, files: Sequence[Path], out: Path, options: TrackOptions | ImageOptions | BoundaryOptions
-) -> Callable[..., None]:
+def _importer(kind: str, files: Sequence[Path], out: Path, options: Options) -> Callable[..., None]:
     if isinstance(options, TrackOptions):
         return partial(import_track, kind, files, out, options)
     if isinstance(options, ImageOptions):
         return partial(import_images, kind, files, out, options)
+    if isinstance(options, FlowPtOptions):
+        return partial(import_flow_pt, files[0], out, options)
+    if isinstance(options, MicrographOptions):
+        return partial(import_micrographs, files, out, options)
     return partial(import_boundaries, files, out, options)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import sys
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +17,14 @@ from numpy.typing import NDArray
 from lasernet.data import container
 from lasernet.data.container import Refused
 from lasernet.data.importers.grid import add_track, colors, ids_agree, planes, require_temperatures
+from lasernet.data.importers.tensor_files import (
+    MEMORY,
+    SECONDS,
+    check_records,
+    load_tensors,
+    require_tensor,
+    tensor_shape,
+)
 from lasernet.data.importers.tracks import Settings
 from lasernet.data.quarantine import check_in_child, require_regular_file
 from lasernet.data.track_writer import create_file
@@ -29,10 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MEMORY = 2 << 30  # bytes of the checking process beside the mapped files
-SECONDS = 120.0
 EXACT_F16 = 2048  # whole numbers above it are rounded in half precision
-MAX_RECORDS = 1000
 
 
 @dataclass
@@ -69,7 +72,7 @@ def import_pt_store(directory: Path, out: Path, settings: Settings) -> None:
     arguments = [str(directory.absolute()), str(MEMORY + 2 * size)]
     try:
         for path in files.values():
-            _check_zip(path)
+            check_records(path)
         check_in_child(Path(__file__), arguments, name=".pt store", timeout=SECONDS)
         store = load_store(directory)
     except Refused as problem:
@@ -150,7 +153,7 @@ def load_store(directory: Path) -> _Store:
     Raises:
         Refused: what was found, what was expected.
     """
-    loaded = {name: _load(path) for name, path in _files(directory).items()}
+    loaded = {name: load_tensors(path) for name, path in _files(directory).items()}
     temperature, microstructure = loaded["temperature"], loaded["microstructure"]
     if isinstance(temperature, Mapping):
         return _second_version(temperature, microstructure)
@@ -160,11 +163,11 @@ def load_store(directory: Path) -> _Store:
 def _first_version(temperature: Any, microstructure: Any, coordinates: Any, mask: Any) -> _Store:
     if not isinstance(coordinates, Mapping):
         raise Refused("no coordinates.pt with a dict beside temperature.pt; expected x, y, z and timesteps")
-    shape = _shape_of(temperature, "temperature.pt", 4)
-    _require(temperature, "temperature.pt", ("float32",), shape)
-    _require(microstructure, "microstructure.pt", ("float32",), (*shape, 10))
+    shape = tensor_shape(temperature, "temperature.pt", 4)
+    require_tensor(temperature, "temperature.pt", ("float32",), shape)
+    require_tensor(microstructure, "microstructure.pt", ("float32",), (*shape, 10))
     if mask is not None:
-        _require(mask, "mask.pt", ("bool",), shape)
+        require_tensor(mask, "mask.pt", ("bool",), shape)
     axes, timesteps = _coordinates(coordinates, shape, "coordinates.pt")
     return _Store(1, temperature, microstructure, mask, axes, timesteps)
 
@@ -173,14 +176,14 @@ def _second_version(temperature: Any, microstructure: Any) -> _Store:
     if not isinstance(microstructure, Mapping):
         raise Refused("temperature.pt holds a dict and microstructure.pt does not; expected both of one version")
     volume = temperature.get("data")
-    shape = _shape_of(volume, "data of temperature.pt", 5)
+    shape = tensor_shape(volume, "data of temperature.pt", 5)
     grid = (shape[0], *shape[2:])
-    _require(volume, "data of temperature.pt", ("float16", "float32"), (shape[0], 1, *shape[2:]))
+    require_tensor(volume, "data of temperature.pt", ("float16", "float32"), (shape[0], 1, *shape[2:]))
     channels = (shape[0], 10, *shape[2:])
-    _require(microstructure.get("data"), "data of microstructure.pt", ("float16", "float32"), channels)
+    require_tensor(microstructure.get("data"), "data of microstructure.pt", ("float16", "float32"), channels)
     mask = temperature.get("mask")
     if mask is not None:
-        _require(mask, "mask of temperature.pt", ("bool",), grid)
+        require_tensor(mask, "mask of temperature.pt", ("bool",), grid)
     axes, timesteps = _coordinates(temperature, grid, "temperature.pt")
     return _Store(2, volume[:, 0], microstructure["data"], mask, axes, timesteps)
 
@@ -190,72 +193,15 @@ def _coordinates(
 ) -> tuple[list[NDArray[np.float64]], list[int]]:
     axes = []
     for name, size in zip("xyz", shape[1:], strict=True):
-        _require(found.get(name), f"'{name}' of {where}", ("float32", "float64"), (size,))
+        require_tensor(found.get(name), f"'{name}' of {where}", ("float32", "float64"), (size,))
         axis = found[name].double().numpy()
         if not np.isfinite(axis).all():
             raise Refused(f"'{name}' of {where} is not finite")
         axes.append(axis)
     steps = found.get("timesteps")
-    count = _shape_of(steps, f"'timesteps' of {where}", 1)
-    _require(steps, f"'timesteps' of {where}", ("int32", "int64"), count)
+    count = tensor_shape(steps, f"'timesteps' of {where}", 1)
+    require_tensor(steps, f"'timesteps' of {where}", ("int32", "int64"), count)
     return axes, [int(step) for step in steps.tolist()]  # type: ignore[union-attr]
-
-
-def _shape_of(value: Any, what: str, rank: int) -> tuple[int, ...]:
-    import torch
-
-    if type(value) is not torch.Tensor or value.ndim != rank or 0 in value.shape:
-        found = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
-        raise Refused(f"{what} is {found}; expected a tensor with {rank} axes")
-    return tuple(value.shape)
-
-
-def _require(value: Any, what: str, kinds: tuple[str, ...], shape: tuple[int, ...]) -> None:
-    """Refuse a tensor that is not plainly stored: every element in the file, once."""
-    import torch
-
-    if _shape_of(value, what, len(shape)) != shape:
-        raise Refused(f"{what} has shape {tuple(value.shape)}; expected {shape}")
-    if value.layout is not torch.strided or value.device.type != "cpu" or str(value.dtype)[6:] not in kinds:
-        raise Refused(f"{what} is {value.dtype} on {value.device.type}; expected {' or '.join(kinds)} in memory")
-    stored = value.untyped_storage().nbytes()
-    spread = any(step == 0 and size > 1 for step, size in zip(value.stride(), value.shape, strict=True))
-    if spread or math.prod(shape) * value.element_size() > stored or min(value.stride(), default=1) < 0:
-        raise Refused(f"{what} declares {math.prod(shape)} values, and fewer are stored")
-
-
-def _load(path: Path) -> Any:
-    """Map a file that holds tensors in plain containers, and nothing else.
-
-    Raises:
-        Refused: for anything else; nothing in the file is run.
-    """
-    import torch
-
-    _check_zip(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except MemoryError:
-        raise Refused(f"{path.name} needs more memory than its size allows") from None
-    except Exception as error:  # the unpickler raises nearly every type on damaged files
-        raise Refused(f"{path.name} holds more or less than plain tensors ({type(error).__name__})") from None
-
-
-def _check_zip(path: Path) -> None:
-    """Refuse an archive whose records do not lie plainly, once, in the file."""
-    size = path.stat().st_size
-    try:
-        with zipfile.ZipFile(path) as archive:
-            records = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
-        raise Refused(f"{path.name} is no file that torch.save writes since torch 1.6; save it again") from None
-    names = {record.filename for record in records}
-    plain = all(
-        record.compress_type == zipfile.ZIP_STORED and record.file_size == record.compress_size for record in records
-    )
-    total = sum(record.file_size for record in records)
-    if not plain or len(names) != len(records) or len(records) > MAX_RECORDS or total > size:
-        raise Refused(f"{path.name} has compressed, doubled or overlapping records; expected a file of torch.save")
 
 
 if __name__ == "__main__":

@@ -19,12 +19,17 @@ log = logging.getLogger(__name__)
 ENDINGS = {
     "lasernet-csv": (".csv", ".csv.gz"),
     "images": (".png", ".tif", ".tiff"),
+    "micrographs": (".png", ".tif", ".tiff"),
     "h5-stacks": (".h5", ".hdf5"),
     "npy": (".npy",),
     "boundaries": (".h5", ".hdf5"),
 }
 DETECTED = ("lasernet-csv", "images", "h5-stacks", "npy")
-FORMATS = ("auto", "lasernet-csv", "lasernet-pt", "images", "h5-stacks", "npy", "boundaries")
+STORES = {  # formats whose source is a directory: files that it, or a folder in it, is known by
+    "lasernet-pt": ("temperature.pt",),
+    "flow-pt": ("domain.pt", "x/domain.pt", "y/domain.pt"),
+}
+FORMATS = ("auto", "lasernet-csv", *STORES, "images", "h5-stacks", "npy", "boundaries", "micrographs")
 
 
 @contextmanager
@@ -43,7 +48,7 @@ def opened_source(source: str, format: str, out: Path) -> Iterator[tuple[str, li
 
 
 def find_files(source: str, format: str = "auto") -> tuple[str, list[Path]]:
-    """The format of a source and its files: frames by number, images in natural order, the directory of a .pt store.
+    """The format of a source and its files: frames by number, images in natural order, the directory of .pt files.
 
     Raises:
         DataError: if nothing of a known format is there.
@@ -59,16 +64,17 @@ def find_files(source: str, format: str = "auto") -> tuple[str, list[Path]]:
         raise DataError(f"there is no '{source}'; expected a directory, a file or a pattern; check the path")
     if path.is_dir():
         return _find_in_directory(path, format, f"'{path}'")
-    if path.name.lower().endswith(".pt") or format == "lasernet-pt":
-        return "lasernet-pt", [path.parent]
+    if path.name.lower().endswith(".pt") or format in STORES:
+        return format if format in STORES else _store(path.parent) or "lasernet-pt", [path.parent]
     kind = format if format != "auto" else _kind(path) or "lasernet-csv"
     return kind, [path]
 
 
 def _find_in_directory(path: Path, format: str, where: str) -> tuple[str, list[Path]]:
     """Files of one format at the top of a directory."""
-    if format == "lasernet-pt" or (format == "auto" and (path / "temperature.pt").exists()):
-        return "lasernet-pt", [path]
+    store = format if format in STORES else _store(path) if format == "auto" else None
+    if store is not None:
+        return store, [path]
     try:
         files = sorted(item for item in path.iterdir() if not item.name.startswith("."))
     except OSError as error:
@@ -108,8 +114,9 @@ def _format_of(files: Sequence[Path], format: str, where: str) -> str:
         return "lasernet-csv"
     if not kinds:
         raise DataError(
-            f"no point cloud or image in {where}; expected files such as {PREFERRED}3.csv or .csv.gz, temperature.pt "
-            "and microstructure.pt, or .h5, .png, .tif or .npy images; check the path"
+            f"no point cloud, image or flow in {where}; expected files such as {PREFERRED}3.csv or .csv.gz, "
+            "temperature.pt with microstructure.pt, domain.pt with U.pt, or .h5, .png, .tif or .npy images; check the "
+            "path"
         )
     return kinds[0]
 
@@ -117,6 +124,11 @@ def _format_of(files: Sequence[Path], format: str, where: str) -> str:
 def _kind(path: Path) -> str | None:
     """Format by the ending of a name; None for others."""
     return next((kind for kind in DETECTED if path.name.lower().endswith(ENDINGS[kind])), None)
+
+
+def _store(path: Path) -> str | None:
+    """The format of the store that a directory is; None if it is none."""
+    return next((kind for kind, names in STORES.items() if any((path / name).exists() for name in names)), None)
 
 
 def _ordered(kind: str, files: Sequence[Path]) -> tuple[str, list[Path]]:

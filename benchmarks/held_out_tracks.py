@@ -64,10 +64,10 @@ def main() -> None:
     for name in given.only or CONFIGS:
         jobs = [(one, name) for one in every]
         _train(jobs, given.jobs)
-        complete = [name for name in CONFIGS if all(one.finished(name, SEED) for one in every)]
-        if complete[:1] == ["grain-front"]:  # whose runs have the baselines
-            RESULTS.write_text(json.dumps(collect(every, complete), indent=1) + "\n")
-            print(RESULTS)
+    complete = [name for name in CONFIGS if all(one.finished(name, SEED) for one in every)]
+    if complete[:1] == ["grain-front"]:  # whose runs have the baselines
+        RESULTS.write_text(json.dumps(collect(every, complete), indent=1) + "\n")
+        print(RESULTS)
 
 
 def _train(jobs: Sequence[tuple[Campaign, str]], count: int) -> None:

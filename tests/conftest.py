@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from checking import Forks
+from small_flows import write_small_flows
 
 from lasernet.data.layout import create_file
 
@@ -71,6 +72,12 @@ def unjudged(monkeypatch: pytest.MonkeyPatch) -> None:
 def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A track of 8 frames, 16 x 6 x 10 cells."""
     return write_track(tmp_path_factory.mktemp("data") / "track.h5")
+
+
+@pytest.fixture(scope="session")
+def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six flows through fibers, of three geometries, 16 x 16 x 3 cells."""
+    return write_small_flows(tmp_path_factory.mktemp("data") / "flows.h5")
 
 
 @pytest.fixture(scope="session", autouse=True)

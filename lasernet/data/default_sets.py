@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from lasernet.data.generate import generate, recipe_of
-from lasernet.data.image_verify import verify_images
+from lasernet.data.verify import verify_file
 from lasernet.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,19 @@ def default_voronoi(*, preset: str = "default") -> Path:
     return cached("voronoi", preset=preset)
 
 
+def default_flows() -> Path:
+    """The default set of flows through fibers: 600 of 64 x 64 x 11 cells, two of each geometry.
+
+    It is made at the first call, in some minutes, and found again later.
+
+    Raises:
+        DataError: if the cache folder cannot be written.
+    """
+    return cached("flow", preset="small")
+
+
 def cached(name: str, *, preset: str = "default") -> Path:
-    """The image set of a generator in the user's cache, made if it is not there or damaged.
+    """The set of a generator in the user's cache, made if it is not there or damaged.
 
     Its name is made of all that determines its content, so sets of other versions lie beside it. Of several
     processes that ask at the same time, one makes it and the others wait.
@@ -91,9 +102,9 @@ def _locked(folder: Path, path: Path) -> Iterator[None]:
 
 
 def _problem_of(path: Path) -> str | None:
-    """Why a file of image sets is not what it was when it was written; None if it is."""
+    """Why a file is not what it was when it was written; None if it is."""
     try:
-        failed = [str(check["name"]) for check in verify_images(path) if not check["ok"]]
+        failed = [str(check["name"]) for check in verify_file(path) if not check["ok"]]
     except DataError as error:
         return str(error)
     return f"its check '{failed[0]}' fails" if failed else None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lasernet.data.image_file import ImageFile, ImageSet, open_image_file
-from lasernet.data.splits import SPLITS, cut_groups, hash_items
+from lasernet.data.splits import SPLITS, divide, hash_items
 from lasernet.errors import DataError, OptionError
 
 log = logging.getLogger(__name__)
@@ -95,23 +95,11 @@ class ImageData:
     def _cut(self, ratio: str, split_by: str, seed: int) -> dict[str, NDArray[np.void]]:
         keys = [key for shelf in self.shelves for key in shelf.group_keys]
         numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        groups = np.array([numbers[key] for key in keys], dtype=np.int32)
         items = np.zeros(len(keys), dtype=ITEM)
         items["case"] = np.repeat(np.arange(len(self.shelves)), [len(shelf) for shelf in self.shelves])
         items["index"] = np.concatenate([np.arange(len(shelf)) for shelf in self.shelves])
-        items["group"] = groups
-        sizes = [int(count) for count in np.bincount(groups)]
-        owner = np.array(cut_groups(sizes, ratio=ratio, seed=seed if split_by == "random" else None))[groups]
-        found = {name: items[owner == name] for name in SPLITS}
-        if not len(found["train"]):
-            raise OptionError(
-                f"no training image: {len(keys)} images in {len(sizes)} groups, --split-ratio {ratio}; "
-                "give more images or another ratio"
-            )
-        empty = [name for name in SPLITS if not len(found[name])]
-        if empty:
-            log.warning("%d groups, --split-ratio %s: no image for %s", len(sizes), ratio, " and ".join(empty))
-        return found
+        items["group"] = [numbers[key] for key in keys]
+        return divide(items, ratio=ratio, seed=seed if split_by == "random" else None, what="image")
 
 
 class ImageSplit:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lasernet.errors import DataError, OptionError
+
+log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
 
@@ -95,6 +99,31 @@ def cut_groups(sizes: Sequence[int], *, ratio: str, seed: int | None) -> list[st
     assigned = np.empty(len(sizes), dtype=object)
     assigned[order] = np.repeat(SPLITS, counts)
     return [str(name) for name in assigned]
+
+
+def divide(items: NDArray[np.void], *, ratio: str, seed: int | None, what: str) -> dict[str, NDArray[np.void]]:
+    """Items by split, each ``group`` of them whole.
+
+    Args:
+        items: structured array with ``group``, numbered from 0 without gaps.
+        ratio, seed: as in :func:`cut_groups`.
+        what: an item is called in messages.
+
+    Raises:
+        OptionError: if none is left to train on.
+    """
+    sizes = np.bincount(items["group"]).tolist()
+    owner = np.array(cut_groups(sizes, ratio=ratio, seed=seed))[items["group"]]
+    found = {name: items[owner == name] for name in SPLITS}
+    if not len(found["train"]):
+        raise OptionError(
+            f"no training {what}: {len(items)} {what}s in {len(sizes)} groups, --split-ratio {ratio}; "
+            f"give more {what}s or another ratio"
+        )
+    empty = [name for name in SPLITS if not len(found[name])]
+    if empty:
+        log.warning("%d groups, --split-ratio %s: no %s for %s", len(sizes), ratio, what, " and ".join(empty))
+    return found
 
 
 def hash_items(splits: dict[str, np.ndarray]) -> str:

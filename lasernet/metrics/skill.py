@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
-from lasernet.metrics.regions import ItemScores, ratio
+from lasernet.metrics.regions import ratio
 
 RESAMPLES = 2000
 ENOUGH_CASES = 8  # from here on whole cases are resampled
@@ -13,9 +15,28 @@ ENOUGH_CASES = 8  # from here on whole cases are resampled
 Skill = dict[str, dict[str, float | None]]
 
 
+class ItemSums(Protocol):
+    """Squared errors of items, by region, and how many cells were counted.
+
+    Attributes:
+        items: item numbers, ascending, (N,).
+    """
+
+    @property
+    def items(self) -> NDArray[np.int64]:
+        """See above."""
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Their names."""
+
+    def of(self, region: str, name: str) -> NDArray[np.float64]:
+        """Of every item, (N,): ``squared`` errors or ``cells``."""
+
+
 def skill(
-    model: ItemScores,
-    baseline: ItemScores,
+    model: ItemSums,
+    baseline: ItemSums,
     blocks: NDArray[np.integer],
     *,
     resamples: int = RESAMPLES,

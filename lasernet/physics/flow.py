@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
 Floats = NDArray[np.floating]
 
@@ -21,6 +22,11 @@ def open_faces(fluid: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def axis_of(component: int) -> int:
     """The axis of an array (Z, Y, X) along which a component x, y, z points."""
     return 2 - component
+
+
+def at_centers(velocity: Floats) -> Floats:
+    """Velocities on lower faces as they are in the centers of the cells: means of two faces, (3, Z, Y, X)."""
+    return np.stack([(part + np.roll(part, -1, axis_of(number))) / 2 for number, part in enumerate(velocity)])
 
 
 def divergence(velocity: Floats, spacing: Sequence[float]) -> Floats:
@@ -44,6 +50,16 @@ def divergence_ratio(velocity: Floats, spacing: Sequence[float]) -> float:
             squares += float((step.astype(np.float64) ** 2).mean())
     found = divergence(velocity.astype(np.float64), spacing)
     return float(np.sqrt((found**2).mean() / squares)) if squares > 0 else 0.0
+
+
+def largest_leak(velocity: Floats, spacing: Sequence[float]) -> float:
+    """Largest net flux out of a cell over the mean flux through a cell along the main flow."""
+    volume = float(np.prod(np.asarray(spacing, dtype=np.float64)))
+    leak = float(np.abs(divergence(velocity.astype(np.float64), spacing)).max()) * volume
+    through = max(
+        abs(float(part.mean(dtype=np.float64))) * volume / size for part, size in zip(velocity, spacing, strict=True)
+    )
+    return leak / through if through > 0 else float(leak > 0)
 
 
 def slip(velocity: Floats, fluid: NDArray[np.bool_]) -> float:
@@ -72,3 +88,27 @@ def permeability(velocity: Floats, viscosity: float, gradient: float) -> tuple[f
     """
     x, y, z = (viscosity * float(part.mean(dtype=np.float64)) / gradient for part in velocity)
     return x, y, z
+
+
+def signed_distance(fluid: NDArray[np.bool_], spacing: Sequence[float], *, periodic: bool) -> NDArray[np.float32]:
+    """Of the center of every cell to that of the nearest cell of the other kind in its slice, (Z, Y, X).
+
+    Above 0 in the fluid and below in solids; in a slice of one kind alone, the slice's diagonal.
+
+    Args:
+        spacing: along y and x, in the unit of the result.
+        periodic: whether the slice goes on beyond its ends.
+    """
+    found = np.empty(fluid.shape, dtype=np.float32)
+    rows, columns = fluid.shape[1:]
+    far = float(np.hypot(rows * spacing[0], columns * spacing[1]))
+    reach = ((rows // 2, rows // 2), (columns // 2, columns // 2)) if periodic else ((0, 0), (0, 0))
+    for number, layer in enumerate(fluid):
+        if layer.all() or not layer.any():
+            found[number] = far if layer.all() else -far
+            continue
+        wide = np.pad(layer, reach, mode="wrap")
+        within = (slice(reach[0][0], reach[0][0] + rows), slice(reach[1][0], reach[1][0] + columns))
+        outside, inside = (distance_transform_edt(kind, sampling=spacing)[within] for kind in (wide, ~wide))
+        found[number] = outside - inside
+    return found

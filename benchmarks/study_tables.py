@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import getitem
+from statistics import fmean
+from typing import Any
 
 from laser_tables import load
 
@@ -55,6 +59,42 @@ def loss_study() -> str:
         values = {"active": f"{regions['active']['mse']:.4f}", "newly solid": f"{regions['newly_solid']['mse']:.4f}"}
         rows.append({**dict.fromkeys(rows[0], ""), "network": name, **values})
     return f"{markdown_table(rows, dict.fromkeys(rows[0], str))}\n\n{_origin('study')}"
+
+
+def troubles() -> str:
+    """What usual advice did to one training: error, blur, time and memory beside the plain one's."""
+    found = load("troubles")
+    plain = [row for row in found["rows"] if row["name"] == found["rows"][0]["name"]]
+    rows = []
+    for name in dict.fromkeys(row["name"] for row in found["rows"]):
+        runs = [row for row in found["rows"] if row["name"] == name]
+        trouble, _, change = name.partition(": ")
+        rows.append(
+            {
+                "against": trouble if change else "",
+                "change": f"`{change}`" if change else "none (8 epochs)",
+                "active MSE, seeds": ", ".join(f"{row['metrics']['active']['mse']:.4f}" for row in runs),
+                "gradient ratio": f"{_mean(runs, 'sharpness', 'metrics', 'active', 'gradient_ratio'):.2f}",
+                "best epoch": ", ".join(f"{row['best_epoch']} of {row['epochs']}" for row in runs),
+                "CPU time": f"{_share(runs, plain, 'train_cpu_seconds'):.2f}",
+                "memory": f"{_share(runs, plain, 'peak_memory_bytes'):.2f}",
+            }
+        )
+    table = markdown_table(rows, dict.fromkeys(rows[0], str))
+    data = found["data"]
+    return (
+        f"{table}\n\n`{found['command']}`, commit {found['commit'][:10]}, data {data['file']} ({data['hash'][:12]}), "
+        f"split {data['split_hash'][:12]}, validation items, seeds 0, 1; time and memory over those of the first row; "
+        f"{found['threads']} thread, {found['machine']}."
+    )
+
+
+def _mean(runs: Sequence[Any], *keys: str) -> float:
+    return fmean(reduce(getitem, keys, run) for run in runs)
+
+
+def _share(runs: Sequence[Any], plain: Sequence[Any], key: str) -> float:
+    return _mean(runs, "cost", key) / _mean(plain, "cost", key)
 
 
 def _origin(stage: str) -> str:

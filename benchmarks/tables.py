@@ -269,6 +269,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **laser_tables.TABLES,
     **study_tables.TABLES,
     "front_sources": front_tables.front_sources,
+    "full_track": front_tables.full_track,
 }
 
 

@@ -38,5 +38,3 @@ def write_small_flows(path: Path, count: int = COUNT) -> Path:
                 provenance={"made_for": "tests"},
             )
     return path
-
-

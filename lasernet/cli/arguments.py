@@ -35,6 +35,20 @@ UNSHARP_RADIUS = Annotated[
     float | None,
     typer.Option("--unsharp-radius", metavar="CELLS", help="Standard deviation of that Gaussian. [1]"),
 ]
+PROJECT = Annotated[
+    bool,
+    typer.Option(
+        "--project", help="Take the nearest velocity that conserves mass and rests on walls, of predicted flows."
+    ),
+]
+WINDOW = Annotated[
+    int | None,
+    typer.Option("--window", metavar="CELLS", help="Answer slices of flows window by window, of so many cells."),
+]
+OVERLAP = Annotated[
+    int | None,
+    typer.Option("--overlap", metavar="CELLS", help="Cells that neighboring windows share. [half a window]"),
+]
 
 
 def flag_parameter(option: Option, *, panel: str | None = None, flag: str | None = None) -> inspect.Parameter:

@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal
 import typer
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, SHARP, UNSHARP, UNSHARP_RADIUS, open_runs
+from lasernet.cli.arguments import OVERLAP, PLUGIN, PROJECT, SHARP, UNSHARP, UNSHARP_RADIUS, WINDOW, open_runs
 from lasernet.cli.output import result
 from lasernet.options import in_words
 from lasernet.run import dump_json
 
 app = typer.Typer(context_settings=HELP, **PLAIN)
 Split = Literal["train", "val", "test", "all"]
+WIDEST, EDGES = 9, 3  # characters of a number, as -1.234e-05, and of what stands between columns
 
 
 @app.command(name="eval")
@@ -50,6 +51,9 @@ def evaluate_runs(
     sharp: SHARP = False,
     unsharp: UNSHARP = None,
     unsharp_radius: UNSHARP_RADIUS = None,
+    project: PROJECT = False,
+    window: WINDOW = None,
+    overlap: OVERLAP = None,
     plugin: PLUGIN = None,
 ) -> None:
     """Metrics of runs beside their baselines, with skill, 95 % intervals and cost.
@@ -76,8 +80,13 @@ def evaluate_runs(
         t_liquidus=t_liquidus,
         rollout=rollout,
         sharp=sharp,
-        unsharp=unsharp,
-        unsharp_radius=unsharp_radius,
+        after={
+            "unsharp": unsharp,
+            "unsharp_radius": unsharp_radius,
+            "project": project or None,
+            "window": window,
+            "overlap": overlap,
+        },
         device=device,
     )
     chosen = form or ("table" if sys.stdout.isatty() else "json")
@@ -174,7 +183,7 @@ def _print_all(console: Any, results: list[dict[str, Any]]) -> None:
             console.print(f"not compared with {better['over']}: {better['reason']}")
         elif better and part["skill"]:
             cells = []
-            for region in part["metrics"]:
+            for region in (name for name in better if name != "over"):
                 percent, low, high = (_number(better[region][key], ".2f") for key in ("percent", "low", "high"))
                 cells.append(f"{region} {percent} % [{low}, {high}]")
             console.print(f"MSE lower than that of {better['over']} by: {'; '.join(cells)}", soft_wrap=True)
@@ -200,16 +209,31 @@ def _print_values(console: Any, one: dict[str, Any], split: str, part: dict[str,
     """Every value of every group, the baselines' beside it."""
     from rich.table import Table
 
-    table = Table(title=f"{one['run']}: {part['items']} {split} items", title_justify="left")
-    table.add_column("", no_wrap=True)
-    for name in (one["model"], *part["baselines"]):
-        table.add_column(name, justify="right", no_wrap=True)
-    for group, values in part["metrics"].items():
-        table.add_section()
-        for name, value in values.items():
-            others = [baseline.get(group, {}).get(name) for baseline in part["baselines"].values()]
-            table.add_row(f"{group}.{name}", _number(value), *map(_number, others))
-    console.print(table)
+    answers = {one["model"]: part["metrics"], **part["baselines"]}
+    names = max(len(f"{group}.{name}") for group, values in part["metrics"].items() for name in values)
+    for shown in _that_fit([*answers], console.width - names - EDGES):
+        table = Table(title=f"{one['run']}: {part['items']} {split} items", title_justify="left")
+        table.add_column("", no_wrap=True)
+        for label in shown:
+            table.add_column(label, justify="right", no_wrap=True)
+        for group, values in part["metrics"].items():
+            table.add_section()
+            for name in values:
+                found = (answers[label].get(group, {}).get(name) for label in shown)
+                table.add_row(f"{group}.{name}", *map(_number, found))
+        console.print(table)
+
+
+def _that_fit(labels: list[str], width: int) -> list[list[str]]:
+    """Columns of one table after the other, so that none is cut off; the first one stands in all of them."""
+    first, *others = labels
+    tables = [[first]]
+    for label in others:
+        taken = sum(max(len(one), WIDEST) + EDGES for one in (*tables[-1], label))
+        if taken > width and len(tables[-1]) > 1:
+            tables.append([first])
+        tables[-1].append(label)
+    return tables
 
 
 def _print_errors(console: Any, one: dict[str, Any], split: str, part: dict[str, Any]) -> None:

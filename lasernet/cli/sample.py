@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, SHARP, UNSHARP, UNSHARP_RADIUS, flag_parameter
+from lasernet.cli.arguments import OVERLAP, PLUGIN, PROJECT, SHARP, UNSHARP, UNSHARP_RADIUS, WINDOW, flag_parameter
 from lasernet.cli.output import result, say
 from lasernet.cli.plugins import import_for_run, import_plugin
 from lasernet.options import options_of
@@ -91,6 +91,9 @@ def sample(
     sharp: SHARP = False,
     unsharp: UNSHARP = None,
     unsharp_radius: UNSHARP_RADIUS = None,
+    project: PROJECT = False,
+    window: WINDOW = None,
+    overlap: OVERLAP = None,
     plugin: PLUGIN = None,
 ) -> None:
     """Draw from a generative model, or predict test items with a predictive one; stdout carries the path.
@@ -114,5 +117,6 @@ def sample(
         import_for_run(Run(path).config)
     own = {name: value for name, value in ctx.meta[OWN].items() if value is not None}
     own |= {"sharp": sharp, "unsharp": unsharp, "unsharp_radius": unsharp_radius}
+    own |= {"project": project or None, "window": window, "overlap": overlap}
     written = sample(path, n=n, data=data or (), split=split, item=item, out=out, seed=seed, **own)
     result(str(written))

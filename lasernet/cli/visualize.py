@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from lasernet.cli.app import HELP, PLAIN
-from lasernet.cli.arguments import PLUGIN, SHARP, UNSHARP, UNSHARP_RADIUS, open_runs
+from lasernet.cli.arguments import OVERLAP, PLUGIN, PROJECT, SHARP, UNSHARP, UNSHARP_RADIUS, WINDOW, open_runs
 from lasernet.cli.output import result
 
 app = typer.Typer(context_settings=HELP, **PLAIN)
@@ -44,6 +44,9 @@ def visualize(
     sharp: SHARP = False,
     unsharp: UNSHARP = None,
     unsharp_radius: UNSHARP_RADIUS = None,
+    project: PROJECT = False,
+    window: WINDOW = None,
+    overlap: OVERLAP = None,
     plugin: PLUGIN = None,
 ) -> None:
     """Figures into RUN/figures; the loss curves of several runs go into one figure. Prints the paths.
@@ -69,6 +72,9 @@ def visualize(
         sharp=sharp,
         unsharp=unsharp,
         unsharp_radius=unsharp_radius,
+        project=project or None,
+        window=window,
+        overlap=overlap,
         checkpoint=checkpoint,
     )
     for path in written:

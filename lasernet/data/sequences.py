@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lasernet.data.derived import WITH_FRAME_BEFORE, Volume, derive
 from lasernet.data.layout import Case, TrackFile, open_file
-from lasernet.data.splits import SPLITS, assign_groups, hash_items, time_targets
+from lasernet.data.splits import SPLITS, all_tested, assign_groups, hash_items, time_targets
 from lasernet.errors import DataError, OptionError
 from lasernet.physics.nearest import mean_intercept
 
@@ -138,7 +138,7 @@ class FrameData:
                     (index, position, frame) for frame in targets[name] for position in range(self.slice_count(index))
                 ]
         items = {name: np.array(rows[name], dtype=ITEM) for name in SPLITS}
-        if not len(items["train"]):
+        if not len(items["train"]) and not all_tested(ratio):
             raise OptionError(
                 f"no training window: {self.tracks[0].case.shape[0]} frames, --split-ratio {ratio}, "
                 f"--seq-length {self.seq_length}; shorten the sequence or give more frames"

@@ -30,6 +30,11 @@ def shares(ratio: str, count: int) -> tuple[int, int, int]:
     return counts[0], counts[1], counts[2]
 
 
+def all_tested(ratio: str) -> bool:
+    """Whether a ratio such as 0,0,1 leaves everything to the test split: data that nothing is trained on."""
+    return _parts(ratio)[:2] == [0, 0]
+
+
 def time_targets(
     frames: int, seq_length: int, *, ratio: str, windows: str, first_frame: int = 0
 ) -> dict[str, list[int]]:
@@ -64,7 +69,7 @@ def assign_groups(groups: Sequence[str], *, ratio: str, seed: int | None) -> dic
         seed: shuffles the groups; None keeps the order in which they come.
     """
     unique = list(dict.fromkeys(groups))
-    if len(unique) < 2:
+    if len(unique) < 2 and not all_tested(ratio):
         raise DataError(
             f"--split-by case or random needs cases of several groups; found {len(unique)} "
             f"({', '.join(unique)}); give more files with --data, or split by time"
@@ -115,13 +120,13 @@ def divide(items: NDArray[np.void], *, ratio: str, seed: int | None, what: str) 
     sizes = np.bincount(items["group"]).tolist()
     owner = np.array(cut_groups(sizes, ratio=ratio, seed=seed))[items["group"]]
     found = {name: items[owner == name] for name in SPLITS}
-    if not len(found["train"]):
+    if not len(found["train"]) and not all_tested(ratio):
         raise OptionError(
             f"no training {what}: {len(items)} {what}s in {len(sizes)} groups, --split-ratio {ratio}; "
             f"give more {what}s or another ratio"
         )
     empty = [name for name in SPLITS if not len(found[name])]
-    if empty:
+    if empty and not all_tested(ratio):
         log.warning("%d groups, --split-ratio %s: no %s for %s", len(sizes), ratio, what, " and ".join(empty))
     return found
 

@@ -17,8 +17,8 @@ from lasernet.errors import CheckFailed, DataError, OptionError
 from lasernet.tasks.base import Judged
 
 SCHEMA = 1
-GENERAL = ("data", "split", "checkpoint", "baselines", "device")  # options of every task
-ASKED = ("sharp", "unsharp", "unsharp_radius")  # of the run's answers
+GENERAL = ("data", "split", "checkpoint", "baselines", "device", "sharp", "after")  # options of every task
+ALL_TESTED = "0,0,1"  # a ratio of training, validation and test items
 WHOLE = ("rollout",)  # with --split all: of all items together only, for the parts may be too short
 OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
@@ -34,9 +34,8 @@ def evaluate(
     t_liquidus: float | None = None,
     rollout: int | None = None,
     sharp: bool = False,
-    unsharp: float | None = None,
-    unsharp_radius: float | None = None,
     device: str = "cpu",
+    **after: object,
 ) -> dict[str, Any]:
     """Evaluate a run.
 
@@ -49,7 +48,8 @@ def evaluate(
         t_solidus, t_liquidus: K; another band for the ``front`` region.
         rollout: also apply the run to its own predictions, over so many frames.
         sharp: judge the run's sharp answers.
-        unsharp, unsharp_radius: sharpen the run's answers, not the baselines' (see tasks/post_processing.py).
+        after: what is done to the run's answers, not the baselines', before they are judged: the options of the
+            task's post-processing, such as ``unsharp``, ``unsharp_radius`` (frames) and ``project`` (flows).
 
     Returns:
         The JSON object that docs/metrics.md describes.
@@ -64,9 +64,8 @@ def evaluate(
         t_liquidus=t_liquidus,
         rollout=rollout,
         sharp=sharp,
-        unsharp=unsharp,
-        unsharp_radius=unsharp_radius,
         device=device,
+        after=after,
     )[0]
 
 
@@ -76,8 +75,8 @@ def evaluate_many(runs: Sequence[Path | str], **options: Any) -> list[dict[str, 
     first: Judged | None = None
     for path in runs:
         loaded = load_run(path, checkpoint=options["checkpoint"], device=options["device"])
-        asked = {name: options[name] for name in ASKED if name in options}
-        result, judged = _evaluate(loaded.asked_for(**asked), options)
+        asked = loaded.asked_for(sharp=options.get("sharp", False), **options.get("after", {}))
+        result, judged = _evaluate(asked, options)
         if first is None:
             first = judged
         else:
@@ -96,15 +95,14 @@ def _evaluate(loaded: LoadedRun, options: Mapping[str, Any]) -> tuple[dict[str, 
     files = files or data_files(run)
     baselines = load_baselines(run, task) if options.get("baselines", True) else {}
     inputs = sorted({name for model in (loaded.model, *baselines.values()) for name in model.inputs})
-    data = open_data(task, files, run.config["data"]["options"], inputs)
+    whole = {} if own or split != "all" else {"split_ratio": ALL_TESTED}  # other data need not be divided
+    data = open_data(task, files, run.config["data"]["options"], inputs, **whole)
     if own and data.hash != run.config["data"]["hash"]:
         raise DataError(
             f"the data of {run.path} have changed since training (hash {data.hash[:12]} instead of "
             f"{run.config['data']['hash'][:12]}); restore them, or name the file to evaluate on with --data"
         )
-    own_options = {
-        name: value for name, value in options.items() if name not in (*GENERAL, *ASKED) and value is not None
-    }
+    own_options = {name: value for name, value in options.items() if name not in GENERAL and value is not None}
     unknown = [name for name in own_options if name not in inspect.signature(task.judge).parameters]
     if unknown:
         raise OptionError(f"--{unknown[0].replace('_', '-')} has no meaning for the {task.name} task; leave it out")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,8 @@ class LoadedRun:
     def predict(self, batch: Mapping[str, Tensor]) -> Tensor:
         """The model's answer to a batch, in physical units, without gradients, post-processed where that was asked."""
         with torch.no_grad():
-            answer = self.model.sharp(dict(batch)) if self.sharp else self.model.predict(dict(batch))
-            return answer if self.post_processing is None else self.post_processing(answer, dict(batch))
+            ask: Callable[[dict[str, Tensor]], Tensor] = self.model.sharp if self.sharp else self.model.predict
+            return ask(dict(batch)) if self.post_processing is None else self.post_processing(ask, dict(batch))
 
     def asked_for(self, *, sharp: bool = False, **options: object) -> LoadedRun:
         """This run with sharp answers, or with answers post-processed by the task's own options that are not None.
@@ -238,9 +238,13 @@ def open_data(
 # -- baselines -----------------------------------------------------------------------------------
 
 
-def new_baselines(task: Task) -> dict[str, Model]:
-    """The task's baselines, not fitted yet."""
-    return {line.label: build_model(line.model, line.options, task=task.name) for line in task.baselines}
+def new_baselines(task: Task, spec: Mapping[str, object]) -> dict[str, Model]:
+    """The task's baselines for data with the fields of ``spec``, not fitted yet."""
+    return {
+        line.label: build_model(line.model, line.options, task=task.name)
+        for line in task.baselines
+        if all(name in spec for name in line.needs)
+    }
 
 
 def save_baselines(run: Run, models: Mapping[str, Model]) -> None:
@@ -255,7 +259,7 @@ def load_baselines(run: Run, task: Task) -> dict[str, Model]:
     Raises:
         RunError: if they are missing or damaged.
     """
-    models = new_baselines(task)
+    models = new_baselines(task, run.config["spec"])
     if not models:
         return {}
     tensors, _ = weights.read(run.path / BASELINES)

@@ -11,7 +11,7 @@ from lasernet.errors import OptionError, RunError
 from lasernet.options import resolve
 from lasernet.registry import MODELS, suggestion
 from lasernet.run import CONFIG, Run, find_runs, latest_run
-from lasernet.tasks.base import Request
+from lasernet.tasks.base import POST_PROCESSING, Request
 
 
 def newest_run_of(name: str, root: Path) -> tuple[Path, bool]:
@@ -45,8 +45,6 @@ def sample(
     seed: int | None = None,
     checkpoint: str = "best",
     sharp: bool = False,
-    unsharp: float | None = None,
-    unsharp_radius: float | None = None,
     **options: object,
 ) -> Path:
     """Draw from a generative model, or predict items of a split with a predictive one.
@@ -60,13 +58,15 @@ def sample(
             makes anew, or MODEL-samples.h5 here of weights that ship with the package.
         seed: of the draws of a generative model (0 where left out); refused by a predictive one.
         sharp: the model's sharp answers.
-        unsharp, unsharp_radius: sharpen predicted frames (see tasks/post_processing.py).
-        options: the keyword-only parameters of the model's own ``sample``.
+        options: the keyword-only parameters of the model's own ``sample``, and what is done to answers afterwards, as
+            for ``evaluate``.
 
     Returns:
         What was written.
     """
-    loaded = load_run(run, checkpoint=checkpoint).asked_for(sharp=sharp, unsharp=unsharp, unsharp_radius=unsharp_radius)
+    loaded = load_run(run, checkpoint=checkpoint)
+    after = {name: options.pop(name) for name in POST_PROCESSING if name in options}
+    loaded = loaded.asked_for(sharp=sharp, **after)
     if n < 1:
         raise OptionError(f"--n {n}: expected at least 1")
     given = [Path(data)] if isinstance(data, (str, Path)) else [Path(file) for file in data]

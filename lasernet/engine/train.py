@@ -152,6 +152,8 @@ def _write_config(path: Path, config: dict[str, Any], files: Sequence[Path], set
         "items": {name: len(data.split(name)) for name in ("train", "val", "test")},
     }
     check_split(config)
+    if not len(data.split("train")):
+        raise OptionError("no training items: everything is tested; change --split-ratio")
     if settings.judge_on == "val" and not len(data.split("val")):
         raise OptionError("--judge-on val: there are no validation items; change --split-ratio, or leave it out")
     config["spec"] = data.spec
@@ -207,7 +209,7 @@ def _fit(run: Run, settings: Training, stop: StopRequest, reporter: Reporter) ->
     torch.manual_seed(settings.seed)
     state, damaged = run.load_state()
     model = build_run_model(run, None if state else trained_parts(config))
-    baselines = new_baselines(task)
+    baselines = new_baselines(task, config["spec"])
     inputs = sorted({name for part in (model, *baselines.values()) for name in part.inputs})
     data = open_data(task, data_files(run), config["data"]["options"], inputs)
     if data.hash != config["data"]["hash"]:

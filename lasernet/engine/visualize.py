@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lasernet.data.base import Split
 from lasernet.engine.loaded import LoadedRun, data_files, load_run, open_data
 from lasernet.errors import OptionError, RunError
 from lasernet.registry import suggestion
@@ -27,8 +28,7 @@ def visualize(
     form: str = "png",
     checkpoint: str = "best",
     sharp: bool = False,
-    unsharp: float | None = None,
-    unsharp_radius: float | None = None,
+    **after: object,
 ) -> list[Path]:
     """Draw figures of runs into their ``figures/`` folders.
 
@@ -40,8 +40,8 @@ def visualize(
         n: how many items.
         form: ``png``, ``gif`` (a slice through time), ``vti`` or ``csv`` (the predicted volume of a frame).
         sharp: the model's sharp answers.
-        unsharp, unsharp_radius: sharpen predicted frames (see tasks/post_processing.py); the files go into a
-            folder of their own in ``figures/``.
+        after: what is done to answers before they are drawn, as for ``evaluate``; the files go into a folder of
+            their own in ``figures/``.
 
     Returns:
         The paths written.
@@ -62,14 +62,12 @@ def visualize(
             written.append(loss_curves(rows, opened[-1].figures / "losses.png"))
         names = [name for name in names if name != "losses"]
     if form == "png" and not names:
-        if sharp or unsharp is not None or unsharp_radius is not None:
-            flag = "sharp" if sharp else "unsharp"
+        asked = [name for name, value in {"sharp": sharp or None, **after}.items() if value is not None]
+        if asked:
+            flag = asked[0].replace("_", "-")
             raise OptionError(f"--{flag} has no effect on --what losses; leave it out, or name figures of predictions")
         return written
-    loaded_runs = [
-        load_run(run.path, checkpoint=checkpoint).asked_for(sharp=sharp, unsharp=unsharp, unsharp_radius=unsharp_radius)
-        for run in opened
-    ]
+    loaded_runs = [load_run(run.path, checkpoint=checkpoint).asked_for(sharp=sharp, **after) for run in opened]
     together = [name for name in names if name in loaded_runs[0].task.comparisons]
     if together and form == "png":
         where = {"item": item, "position": position, "timestep": timestep, "n": n}
@@ -86,7 +84,7 @@ def visualize(
         if form == "png":
             chosen = source.split(split)
             rows_chosen = loaded.task.choose(chosen, item=item, position=position, timestep=timestep, n=n)
-            for name in _names(loaded, names):
+            for name in _names(loaded, chosen, names):
                 written += loaded.task.figures[name](loaded, chosen, rows_chosen, folder)
         else:
             if form not in loaded.task.volumes:
@@ -129,17 +127,11 @@ def _compare(
     return [path for name in names for path in first.task.comparisons[name](runs, chosen, rows, folder)]
 
 
-def _names(loaded: LoadedRun, names: Sequence[str]) -> list[str]:
+def _names(loaded: LoadedRun, split: Split, names: Sequence[str]) -> list[str]:
     figures = loaded.task.figures
     if "all" in names:
-        unavailable = set() if hasattr(loaded.model, "record_activations") else {"activations"}
-        if loaded.model.chance is None:
-            unavailable.add("reliability")
-        if loaded.asked:
-            unavailable.add("rollout")
-        if loaded.task.name == "temperature":
-            unavailable.add("front")
-        return [name for name in figures if name not in unavailable]
+        without = loaded.task.unavailable(loaded, split)
+        return [name for name in figures if name not in without]
     for name in names:
         if name not in figures:
             known = ["losses", *figures, *loaded.task.comparisons, "all"]

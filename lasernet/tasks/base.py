@@ -12,25 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lasernet.data.base import Batch, Data
+from lasernet.data.base import Batch, Data, Split
 from lasernet.errors import OptionError
 from lasernet.registry import suggestion
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """An honest reference: a registered model without gradients, under its name in tables."""
+    """An honest reference: a registered model without gradients, under its name in tables.
+
+    Attributes:
+        needs: fields that the data must hold for it to answer; without them it is left out.
+    """
 
     label: str
     model: str
     options: Mapping[str, object] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
 
 
 class PostProcessing(Protocol):
-    """What is done to answers after the model has given them; its keyword-only parameters are options of ``eval``."""
+    """What is asked of a model beside plain answers; its keyword-only parameters are options of ``eval``."""
 
-    def __call__(self, answer: Tensor, batch: Batch) -> Tensor:
-        """Another answer, of the same shape and unit."""
+    def __call__(self, ask: Callable[[Batch], Tensor], batch: Batch) -> Tensor:
+        """Another answer than ``ask(batch)``, of the same shape and unit."""
 
     def describe(self) -> dict[str, float]:
         """Its options by name, for results and provenance."""
@@ -97,6 +102,11 @@ class Request:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
+def _none(run: Answering, split: Split) -> set[str]:
+    """Every figure applies."""
+    return set()
+
+
 @dataclass(frozen=True)
 class Task:
     """One kind of problem.
@@ -110,10 +120,11 @@ class Task:
         figures: name of a figure → function that draws it: (run, split, rows, folder) → files.
         comparisons: name of a figure of several runs → function that draws it: (runs, split, rows, folder) → files.
         shown: the figures that are drawn where none are named; ``losses`` are those of every model.
+        unavailable: (run, split) → the figures that do not apply, which ``all`` leaves out.
         volumes: ending of a file → function that writes it (see tasks/frame_volumes.py).
         choose: (split, item=, position=, timestep=, n=) → the rows of a split to draw.
         sample: (run, open, folder, request) → what was written; ``open()`` gives the run's data.
-        post_processing: class of what may be done to answers afterwards, if anything may.
+        post_processing: class of what may be asked beside plain answers, if anything may.
     """
 
     name: str
@@ -126,6 +137,7 @@ class Task:
     choose: Callable[..., list[int]]
     sample: Callable[..., Path]
     baselines: tuple[Baseline, ...] = ()
+    unavailable: Callable[..., set[str]] = _none
     comparisons: Mapping[str, Callable[..., list[Path]]] = field(default_factory=dict)
     post_processing: Callable[..., PostProcessing] | None = None
 
@@ -134,7 +146,12 @@ TASKS = {
     "microstructure": "lasernet.tasks.microstructure",
     "temperature": "lasernet.tasks.temperature",
     "synthesis": "lasernet.tasks.synthesis",
+    "flow": "lasernet.tasks.flow",
+    "flow-pressure": "lasernet.tasks.flow_pressure",
 }
+
+
+POST_PROCESSING = ("unsharp", "unsharp_radius", "project", "window", "overlap")  # options of any task's post-processing
 
 
 def get_task(name: str) -> Task:

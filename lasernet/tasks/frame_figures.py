@@ -301,3 +301,15 @@ FIGURES = {
     "reliability": reliability,
 }
 SHOWN = ("losses", "predictions", "error", "front")
+
+
+def unavailable(run: Answering, split: FrameSplit) -> set[str]:
+    """Figures that this run's answers do not have."""
+    missing = set() if hasattr(run.model, "record_activations") else {"activations"}
+    if run.model.chance is None:
+        missing.add("reliability")
+    if run.asked:
+        missing.add("rollout")
+    if split.data.task == "temperature":
+        missing.add("front")
+    return missing

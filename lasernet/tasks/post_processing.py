@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated
 
 from torch import Tensor
@@ -37,8 +38,9 @@ class FrameSharpening:
                 raise OptionError(f"--{name} {value}: expected a number above 0, as 0.5")
         self.amount, self.radius = unsharp, unsharp_radius
 
-    def __call__(self, answer: Tensor, batch: Batch) -> Tensor:
+    def __call__(self, ask: Callable[[Batch], Tensor], batch: Batch) -> Tensor:
         """A sharpened answer (B, C, H, W), in its unit."""
+        answer = ask(batch)
         colors = answer.shape[1] == COLORS
         keep = batch["mask"]
         if colors:

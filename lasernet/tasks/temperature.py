@@ -6,7 +6,7 @@ from functools import partial
 
 from lasernet.data.sequences import FrameData
 from lasernet.tasks.base import Baseline, Task
-from lasernet.tasks.frame_figures import FIGURES, SHOWN
+from lasernet.tasks.frame_figures import FIGURES, SHOWN, unavailable
 from lasernet.tasks.frame_samples import sample
 from lasernet.tasks.frame_volumes import VOLUMES
 from lasernet.tasks.frames import choose, default_track, judge
@@ -24,6 +24,7 @@ TASK = Task(
     ),
     figures={**FIGURES, "rollout": rollout},
     shown=SHOWN,
+    unavailable=unavailable,
     volumes=VOLUMES,
     choose=choose,
     sample=sample,

@@ -37,8 +37,8 @@ def test_it_is_an_orthogonal_projection() -> None:
     torch.testing.assert_close(project(once, fluid, spacing, tolerance=1e-13), once, rtol=0, atol=1e-11)
     other = torch.randn(velocity.shape, generator=torch.Generator().manual_seed(1), dtype=velocity.dtype)
     image = project(other, fluid, spacing, tolerance=1e-13)
-    assert float((image * (velocity - once)).sum()) == pytest.approx(0, abs=1e-9)  # what is taken off is at right angles
-    assert float((image * velocity).sum()) == pytest.approx(float((other * once).sum()), abs=1e-9)  # and it is symmetric
+    assert float((image * (velocity - once)).sum()) == pytest.approx(0, abs=1e-9)  # at right angles
+    assert float((image * velocity).sum()) == pytest.approx(float((other * once).sum()), abs=1e-9)  # symmetric
 
 
 def test_it_leaves_a_solution_alone_and_never_leads_away_from_one() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lasernet.physics.flow import divergence, divergence_ratio, flux_spread, open_faces, permeability, slip
+from lasernet.physics.flow import at_centers, divergence, divergence_ratio, flux_spread, open_faces, permeability, slip
 
 SPACING = (2.0, 3.0, 5.0)  # x, y, z
 
@@ -24,6 +24,17 @@ def test_the_divergence_of_a_curl_is_zero_and_that_of_a_source_is_its_strength()
     assert (found[1, 2, 2], found[1, 2, 3]) == (4.0, -4.0)
     assert np.count_nonzero(found) == 2
     assert divergence_ratio(source, SPACING) > 0.5
+
+
+def test_a_center_lies_between_the_lower_face_of_its_cell_and_that_of_the_next_one() -> None:
+    velocity = np.zeros((3, 2, 3, 4))
+    for part, axis in enumerate((2, 1, 0)):
+        velocity[part] = np.arange(velocity.shape[1 + axis]).reshape([-1 if a == axis else 1 for a in range(3)])
+    found = at_centers(velocity)
+    assert found[0, 0, 0].tolist() == [0.5, 1.5, 2.5, 1.5]  # the last one wraps around
+    assert found[1, 0, :, 0].tolist() == [0.5, 1.5, 1.0]
+    assert found[2, :, 0, 0].tolist() == [0.5, 0.5]
+    assert found.mean(axis=(1, 2, 3)) == pytest.approx(velocity.mean(axis=(1, 2, 3)))
 
 
 def test_a_face_is_open_between_two_fluid_cells_only_and_the_cell_is_periodic() -> None:

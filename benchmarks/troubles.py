@@ -17,9 +17,10 @@ SEEDS = (0, 1)
 SHORT, LONG = "8", "24"
 CONFIGS = {
     "as it is": (),
+    "unstable: --lr 0.1 --warmup-steps 0 --clip 0": ("--lr", "0.1", "--warmup-steps", "0", "--clip", "0"),
+    "unstable: --lr 0.1 --warmup-steps 0": ("--lr", "0.1", "--warmup-steps", "0"),
+    "unstable: --lr 0.1 --clip 0": ("--lr", "0.1", "--clip", "0"),
     "unstable: --lr 0.03": ("--lr", "0.03"),
-    "unstable: --lr 0.03 --clip 0": ("--lr", "0.03", "--clip", "0"),
-    "unstable: --lr 0.03 --warmup-steps 100": ("--lr", "0.03", "--warmup-steps", "100"),
     f"overfitting: --epochs {LONG}": ("--epochs", LONG),
     f"overfitting: --epochs {LONG} --dropout 0.1": ("--epochs", LONG, "--dropout", "0.1"),
     f"overfitting: --epochs {LONG} --optimizer adamw --weight-decay 0.01": (

@@ -270,6 +270,8 @@ TABLES: dict[str, Callable[[], str]] = {
     **study_tables.TABLES,
     "front_sources": front_tables.front_sources,
     "full_track": front_tables.full_track,
+    "held_out_errors": front_tables.held_out_errors,
+    "held_out_gates": front_tables.held_out_gates,
 }
 
 
